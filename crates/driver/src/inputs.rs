@@ -1,5 +1,7 @@
 //! Everything that can happen to the loop, in one closed enum.
 
+use std::sync::Arc;
+
 use event::{CancelReason, JobKey, RunEvent, RunRequest, StreamId};
 use mask::MaskedText;
 use ports::Lease;
@@ -59,6 +61,11 @@ pub enum Input {
         job: JobKey,
         /// What.
         answer: scheduler::Answer,
+    },
+    /// Something ended, or was not heard of for a while: what keeps jobs at their gates is looked at again.
+    LookAtGates {
+        /// Of runs of this commit; none for all.
+        commit: Option<Arc<str>>,
     },
     /// Which machines take jobs from now on.
     Places(Vec<scheduler::Place>),

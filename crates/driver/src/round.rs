@@ -139,6 +139,15 @@ struct Round {
     spoken: BTreeSet<Lease>,
 }
 
+/// Nothing reaches the journal within a round: who looks at the same gates twice sees the same, at twice the cost.
+fn looking_once(inputs: Vec<Input>) -> impl Iterator<Item = Input> {
+    let mut looked = BTreeSet::new();
+    inputs.into_iter().filter(move |input| match input {
+        Input::LookAtGates { commit } => looked.insert(commit.clone()),
+        _ => true,
+    })
+}
+
 impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
     /// A loop without runs.
     pub fn new(settings: Settings, journal: J, jobs: W, home: H, observer: O) -> Loop<J, W, H, O> {
@@ -233,7 +242,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         let mut refused = None;
         self.poisoned = true;
         let wanted = self.wanted_groups();
-        for input in inputs.into_iter().chain(wanted) {
+        for input in looking_once(inputs).chain(wanted) {
             if let Err(refusal) = self.take(input, at, &mut round)? {
                 refused = Some(refusal);
             }
@@ -347,6 +356,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 let answer = scheduler::Input::Answer { stream, job, answer, at };
                 read.into_iter().chain([answer]).collect()
             }
+            Input::LookAtGates { commit } => self.look(commit.as_deref(), at),
             Input::Places(places) => {
                 self.set_places(places);
                 Vec::new()
@@ -387,6 +397,17 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 None
             }
         }
+    }
+
+    /// The same of all that something shuts which no person opens.
+    fn look(&mut self, commit: Option<&str>, at: Timestamp) -> Vec<scheduler::Input> {
+        let is_of = |stream: StreamId| {
+            let run = self.state.run(stream);
+            run.is_some_and(|run| commit.is_none_or(|it| *run.request().change.commit == *it))
+        };
+        let mut shut = self.state.gates_shut();
+        shut.retain(|(stream, _)| is_of(*stream));
+        shut.into_iter().filter_map(|(stream, job)| self.gate(stream, &job, at)).collect()
     }
 
     /// After the append: whoever spoke is told how far he was heard, or that he has no lease.

@@ -290,6 +290,16 @@ impl State {
         unread.chain(ripe).map(key).collect()
     }
 
+    /// Jobs whose gate is shut by something that no person opens: a check, a window, rules that nobody can read.
+    pub fn gates_shut(&self) -> Vec<(StreamId, JobKey)> {
+        let shut = self.owed.gate_times.iter().filter_map(|(_, stream, id)| {
+            let node = self.node(*stream, *id);
+            let is_shut = node.gate.as_ref().is_some_and(|gate| gate.asked.shut.is_some());
+            is_shut.then(|| (*stream, node.key.clone()))
+        });
+        shut.collect()
+    }
+
     /// Whether a job stands at its gate.
     pub fn is_gated(&self, stream: StreamId, job: &JobKey) -> bool {
         let run = self.runs.get(&stream);

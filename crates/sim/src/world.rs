@@ -434,7 +434,7 @@ impl World {
             Action::RulesChange => {
                 self.home.rules.set(self.home.rules.get().wrapping_add(1));
                 self.home.rules_gone.set(self.random.percent(30));
-                None
+                Some(Input::LookAtGates { commit: None })
             }
             Action::PlanFault | Action::Several => None,
         }

@@ -1,7 +1,11 @@
 //! Checks that must be green for the very commit that ships: runs and jobs of Launchway's own journal.
 //! What was run from a work tree with changes was not that commit; what was run in part was not all.
 
-use event::{Conclusion, RunEvent};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use event::{Conclusion, RunEvent, StreamId};
 use store::Store;
 use views::RunView;
 
@@ -11,9 +15,16 @@ use crate::journal;
 /// How many runs are looked through, newest first: more than a day of a busy repository.
 const RUNS_MAX: usize = 2_000;
 
+/// The runs of a journal, by their commits. Of which one a run is never changes: it is read once.
+pub(crate) struct Runs {
+    store: Arc<Store>,
+    /// None of those that tell nothing of a commit.
+    commits: RefCell<BTreeMap<StreamId, Option<Arc<str>>>>,
+}
+
 /// Refuses what is not green.
 pub(crate) fn must_be_green(
-    store: &Store,
+    runs: &Runs,
     environment: &str,
     checks: &[&str],
     commit: Option<&str>,
@@ -25,7 +36,7 @@ pub(crate) fn must_be_green(
         let message = format!("{environment} wants checks, and nothing says which commit this is");
         return Err(Failure::new(Exit::Forbidden, message).hint("deploy from the repository"));
     };
-    let runs = runs_of(store, commit)?;
+    let runs = runs.of(commit)?;
     let short: String = commit.chars().take(12).collect();
     for check in checks {
         let said = runs.iter().filter_map(|run| run.says(check));
@@ -53,8 +64,8 @@ pub(crate) fn must_be_green(
     Ok(())
 }
 
-struct Run {
-    view: RunView,
+pub(crate) struct Run {
+    pub(crate) view: RunView,
     is_whole: bool,
 }
 
@@ -75,18 +86,46 @@ impl Run {
     }
 }
 
-fn runs_of(store: &Store, commit: &str) -> Result<Vec<Run>, Failure> {
-    let streams = store.newest_streams(RUNS_MAX);
-    let mut runs = Vec::new();
-    for stream in streams.map_err(|error| Failure::caused(Exit::Missing, error))? {
-        let events = journal::events(store, stream)?;
-        let Some(RunEvent::RunCreated(request)) = events.first() else { continue };
-        let is_it = *request.change.commit == *commit && request.change.uncommitted == 0;
-        if !is_it || !request.selection.matrix.is_empty() {
-            continue;
-        }
-        let is_whole = request.selection.is_everything();
-        runs.extend(RunView::of(&events).map(|view| Run { view, is_whole }));
+impl Runs {
+    pub(crate) fn new(store: Arc<Store>) -> Runs {
+        Runs { store, commits: RefCell::default() }
     }
-    Ok(runs)
+
+    /// Where they stand.
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+
+    /// Those of a commit as it was committed, newest first. Runs of a part of a matrix are not among them.
+    pub(crate) fn of(&self, commit: &str) -> Result<Vec<Run>, Failure> {
+        let streams = self.store.newest_streams(RUNS_MAX);
+        let streams = streams.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let mut known = self.commits.borrow_mut();
+        let mut commits = BTreeMap::new();
+        for stream in &streams {
+            let of = match known.remove(stream) {
+                Some(of) => of,
+                None => self.commit(*stream)?,
+            };
+            commits.insert(*stream, of);
+        }
+        *known = commits;
+        let is_it = |stream: &&StreamId| known[*stream].as_deref() == Some(commit);
+        let mut runs = Vec::new();
+        for stream in streams.iter().filter(is_it) {
+            let events = journal::events(&self.store, *stream)?;
+            let Some(RunEvent::RunCreated(request)) = events.first() else { continue };
+            let is_whole = request.selection.is_everything();
+            runs.extend(RunView::of(&events).map(|view| Run { view, is_whole }));
+        }
+        Ok(runs)
+    }
+
+    fn commit(&self, stream: StreamId) -> Result<Option<Arc<str>>, Failure> {
+        let first = self.store.first::<RunEvent>(stream);
+        let first = first.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let Some(RunEvent::RunCreated(request)) = first.map(|it| it.event) else { return Ok(None) };
+        let is_committed = request.change.uncommitted == 0 && request.selection.matrix.is_empty();
+        Ok(is_committed.then(|| Arc::clone(&request.change.commit)))
+    }
 }

@@ -1,13 +1,15 @@
 //! What a request is held to: the rules of the default branch, who asked, who wrote it, what is
 //! green, and what has to open.
 
+use std::sync::Arc;
+
 use event::{Actor, DeploymentRequest, Protection};
 use mask::MaskedText;
 use settings::Environment;
 use views::Ledger;
 
 use super::book::Book;
-use super::checks::must_be_green;
+use super::checks::{Runs, must_be_green};
 use super::gates::{self, Attempt, GOING_BACK};
 use super::people::{self, People};
 use super::places;
@@ -118,10 +120,11 @@ impl Held<'_> {
         let mut checks: Vec<&str> = checks.map(|check| &*check.value).collect();
         checks.sort_unstable();
         checks.dedup();
+        let runs = Runs::new(Arc::clone(&self.book.store));
         // Of each release its own commit: what is promoted was not made from what lies here.
         for service in &request.services {
             let commit = service.release.commit.as_deref();
-            must_be_green(&self.book.store, name, &checks, commit)?;
+            must_be_green(&runs, name, &checks, commit)?;
         }
         Ok(())
     }

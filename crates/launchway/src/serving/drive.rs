@@ -31,6 +31,7 @@ use super::{gates, stood};
 use crate::again;
 use crate::artifacts::RunArtifacts;
 use crate::cli::{AgainArgs, Format, LimitArgs};
+use crate::deploying::checks::Runs;
 use crate::engine::{Engine, keep_log, log_of, tracking};
 use crate::exit::{Exit, Failure};
 use crate::terminal::style::talk;
@@ -321,6 +322,7 @@ impl Driving {
             engines: BTreeMap::new(),
             artifacts: &artifacts,
             sums: &sums,
+            runs: Runs::new(Arc::clone(&store)),
             groups: GroupLocks::new(state.groups()),
         };
         let settings = Settings { width: handle.width(), tracking: tracking()? };
@@ -364,6 +366,7 @@ struct ServerHome<'d> {
     engines: BTreeMap<StreamId, Engine>,
     artifacts: &'d RefCell<RunArtifacts>,
     sums: &'d Sums,
+    runs: Runs,
     groups: GroupLocks,
 }
 
@@ -412,7 +415,7 @@ impl Home for ServerHome<'_> {
         at: Timestamp,
     ) -> Result<GateRead, HomeError> {
         let data = &self.handle.0.data;
-        gates::read(data, self.store, request, definition, at).map_err(|failure| {
+        gates::read(data, &self.runs, request, definition, at).map_err(|failure| {
             let message = format!("{:#}", failure.error);
             talk(&format!("warning: the gate of {}: {message}", definition.key));
             HomeError { message }
@@ -484,6 +487,15 @@ impl Watcher<'_> {
 }
 
 impl Watcher<'_> {
+    /// What began or ended may be what a job waits for at its gate: a check, or the environment below.
+    fn wake(&self, stream: StreamId, event: &RunEvent) {
+        use RunEvent::{JobCompleted, JobStarted, RunCompleted};
+        if matches!(event, JobStarted { .. } | JobCompleted { .. } | RunCompleted { .. }) {
+            let commit = self.places.borrow().get(&stream).map(|it| Arc::clone(&it.commit));
+            self.handle.send(Input::LookAtGates { commit });
+        }
+    }
+
     fn count_aside(&self, stream: StreamId, event: &RunEvent) {
         match event {
             RunEvent::StepStarted { job, background: true, .. } => {
@@ -500,6 +512,7 @@ impl Watcher<'_> {
 impl Observer for Watcher<'_> {
     fn on_event(&mut self, stream: StreamId, event: &RunEvent) {
         self.artifacts.borrow_mut().take(stream, event);
+        self.wake(stream, event);
         self.place(stream, event);
         self.count_aside(stream, event);
         match event {

@@ -1,12 +1,13 @@
 //! What the rules of an environment ask of a job on a server: read at the tip of the default branch,
 //! when the job comes to its gate, with each word of a person, and once more before it opens.
 
+mod below;
 mod guarded;
 mod kept;
 mod level;
+mod shut;
 mod tip;
 
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use approval::Signers;
@@ -16,15 +17,15 @@ use repository::Repository;
 use scheduler::GateRead;
 use server::GuardedEnvironment;
 use settings::{Deploy, Environment, FILE, Settings};
-use store::Store;
 
 pub(crate) use self::guarded::Guarded;
 use self::kept::Kept;
 use self::level::low;
+use self::shut::{Shut, moment};
 use self::tip::{AtTip, Committed, Rules, settings_of};
 use super::data::DataFolder;
 use super::repositories::{self, Connected};
-use crate::deploying::checks;
+use crate::deploying::checks::Runs;
 use crate::deploying::gates::{self, Attempt, LEVEL_BY_HAND};
 use crate::deploying::people::{self, People};
 use crate::deploying::rules::Ruling;
@@ -34,14 +35,12 @@ use crate::settings_file::Found;
 
 /// What is said where nothing is written of an environment but that jobs may run there.
 const FREELY: &str = "Jobs run there without a person: whoever connected the repository agreed to it, and neither a level nor a rule is written.";
-/// When a check that is not green yet is looked at again, and rules that nobody can read: the later, the longer
-/// it is so, for each look is an event.
-const LOOK_MS: RangeInclusive<u64> = 60_000..=600_000;
+const AGREED: &str = "Whoever connected the repository agreed to it.";
 
 /// Reads what a job has to wait for.
 pub(super) fn read(
     data: &DataFolder,
-    store: &Store,
+    runs: &Runs,
     request: &RunRequest,
     job: &JobDefinition,
     at: Timestamp,
@@ -51,7 +50,7 @@ pub(super) fn read(
     let Some(connected) = known.into_iter().find(|it| *it.name == *request.repository) else {
         return Ok(forbid(format!("{} is not connected any more", request.repository)));
     };
-    let asked = read_of(data, store, &connected, (request, job, name), at);
+    let asked = read_of(data, runs, &connected, (request, job, name), at);
     match asked {
         Ok(read) => Ok(read),
         // A rule says no; that something does not answer is asked again.
@@ -117,9 +116,11 @@ pub(super) fn environments(
         if low(it).is_none() && is_free && !is_agreed(&name) {
             sentences.push("No job runs there: no rule guards it, and nobody agreed.".to_owned());
         } else if is_free && level::holds(named(&name).into_iter().chain([it])).is_none() {
-            sentences.push(FREELY.to_owned());
+            let below = below::named(named(&name).into_iter().chain([it]));
+            sentences.push(if below.is_empty() { FREELY } else { AGREED }.to_owned());
         }
         sentences.extend(of_server(&name).into_iter().flatten());
+        sentences.extend(not_asked(it));
         all.push(GuardedEnvironment {
             project: rules.as_ref().map(|it| it.settings.project.value.to_string()),
             services: services.clone(),
@@ -141,7 +142,7 @@ pub(super) fn environments(
             let shut = unread.as_ref().map(|why| format!("No job runs there now: {why}."));
             let kept: Vec<String> = of_server(&name).into_iter().flatten().collect();
             let freely = (kept.is_empty() && unread.is_none()).then_some(FREELY);
-            let agreed = freely.unwrap_or("Whoever connected the repository agreed to it.");
+            let agreed = freely.unwrap_or(AGREED);
             let agreed = is_agreed(&name).then(|| agreed.to_owned());
             let rules = agreed.into_iter().chain(kept).chain(shut).collect();
             let commit = super::stood::commit(data, repository, &name)?;
@@ -157,21 +158,42 @@ fn kept_sentences(environment: &Environment) -> Vec<String> {
 
 /// What rules that the server is to keep say of each environment; an error where they guard none.
 pub(crate) fn said_of(rules: &Settings) -> Result<Vec<(String, Vec<String>)>, Failure> {
-    let all = rules.environments.iter().map(|it| (it.name.value.to_string(), said(it)));
-    let all: Vec<_> = all.filter(|(_, said)| !said.is_empty()).collect();
+    let all = rules.environments.iter().map(|it| (it, said(it)));
+    let all: Vec<_> = all
+        .filter(|(_, said)| !said.is_empty())
+        .map(|(it, mut said)| {
+            said.extend(not_asked(it));
+            (it.name.value.to_string(), said)
+        })
+        .collect();
     if all.is_empty() {
         let hint = format!(
-            "what stands under `protect` of an environment guards it, and so does a `level` up to {LEVEL_BY_HAND}"
+            "what stands under `protect` of an environment guards it, and so do a `level` up to {LEVEL_BY_HAND} and the environment `below`"
         );
         return Err(Failure::new(Exit::Usage, "these rules guard no environment").hint(hint));
     }
     Ok(all)
 }
 
-/// What guards an environment: its level, and what it asks.
+/// What guards an environment: its level, what it asks, and which one stands below it.
 fn said(environment: &Environment) -> Vec<String> {
     let level = low(environment).or_else(|| level::sentence(environment));
-    level.into_iter().chain(sentences(&environment.protect)).collect()
+    let all = level.into_iter().chain(sentences(&environment.protect));
+    all.chain(below::sentence(environment)).collect()
+}
+
+/// What is written of an environment and asked of no job: of what a job ships nothing is known but its commit.
+fn not_asked(environment: &Environment) -> Option<String> {
+    let Environment { deploy, scan, backup, .. } = environment;
+    let written = [
+        ("deploy.on", matches!(deploy, Some(Deploy::On { .. }))),
+        ("scan", scan.is_some()),
+        ("backup", backup.is_some()),
+    ];
+    let written = written.iter().filter(|(_, is_written)| *is_written);
+    let keys: Vec<String> = written.map(|(key, _)| format!("`{key}`")).collect();
+    (!keys.is_empty())
+        .then(|| format!("Not asked of jobs, only by launchway deploy: {}.", keys.join(", ")))
 }
 
 /// What guards an environment, a sentence each.
@@ -218,18 +240,13 @@ fn environment<'s>(settings: &'s Settings, name: &str) -> Option<&'s Environment
 
 fn read_of(
     data: &DataFolder,
-    store: &Store,
+    runs: &Runs,
     connected: &Connected,
     (request, job, name): (&RunRequest, &JobDefinition, &str),
     at: Timestamp,
 ) -> Result<GateRead, Failure> {
-    let rules = match AtTip::of(connected) {
-        AtTip::Rules(rules) => Some(*rules),
-        AtTip::Nothing => None,
-        AtTip::Unreadable(why) => return Ok(unread(connected, request, job, (name, why), at)),
-    };
-    let kept = match Kept::of(connected) {
-        Ok(kept) => kept,
+    let (rules, kept) = match written(connected) {
+        Ok(written) => written,
         Err(why) => return Ok(unread(connected, request, job, (name, why), at)),
     };
     let named = kept.as_ref().and_then(|it| it.named(name));
@@ -242,14 +259,14 @@ fn read_of(
         if !is_agreed {
             return Err(forbidden(not_agreed(name)));
         }
-        let gate = free(connected, request, job, name);
-        return Ok(GateRead::Ask(Box::new(level::before(gate, kept_level, request))));
+        let gate = level::before(free(connected, request, job, name), kept_level, request);
+        return unruled(runs, kept.as_ref(), gate, (request, at));
     };
     let repository = connected.at(&request.change.commit, (String::new(), String::new()))?;
     let own_settings = own(&repository, &rules.settings);
     let own = environment(&own_settings, name).cloned().unwrap_or_else(|| ruled.clone());
-    let kept = stricter.map_or(&ruled, |(_, environment)| environment);
-    let all = [kept, &ruled, &own];
+    let strict = stricter.map_or(&ruled, |(_, environment)| environment);
+    let all = [strict, &ruled, &own];
     let level = level::allowed(named.into_iter().chain(all), name)?;
     if ruled.protect.is_empty() && !is_agreed {
         return Err(forbidden(not_agreed(name)));
@@ -273,18 +290,32 @@ fn read_of(
     };
     let mut demands = people::filled(&canonical, &wanted, &judge)?;
     let milliseconds = without_groups(all, (level, request), &mut demands);
-    let (opens_at, shut) = not_before(store, all, request, milliseconds, at)?;
+    let below = below::named(named.into_iter().chain(all));
+    let kept_settings = kept.iter().map(|it| &it.settings);
+    let rules: Vec<&Settings> = std::iter::once(&ruling.settings).chain(kept_settings).collect();
+    let shut = Shut::by_clock(all, request, milliseconds, at)?.checks(runs, all, (request, at));
+    let shut = shut.below(runs, (&below, &rules), &canonical, (request, at))?;
     let what = what(request, job, &canonical, ruling.rules.digest);
-    Ok(GateRead::Ask(Box::new(JobGate {
+    Ok(GateRead::Ask(Box::new(shut.keeps(JobGate {
         environment: canonical,
         rules: ruling.rules,
         demands,
         asked_by: askers,
         what,
-        rules_ask_people: ask_people([kept, &ruled]),
-        opens_at,
-        shut,
-    })))
+        rules_ask_people: ask_people([strict, &ruled]),
+        opens_at: None,
+        shut: None,
+    }))))
+}
+
+/// What the repository says at its tip, and what the server keeps; an error says why nobody can read it.
+fn written(connected: &Connected) -> Result<(Option<Rules>, Option<Kept>), String> {
+    let rules = match AtTip::of(connected) {
+        AtTip::Rules(rules) => Some(*rules),
+        AtTip::Nothing => None,
+        AtTip::Unreadable(why) => return Err(why),
+    };
+    Ok((rules, Kept::of(connected)?))
 }
 
 /// The rules of an environment: the repository's; where that names none, the server's alone.
@@ -360,6 +391,20 @@ fn free(connected: &Connected, request: &RunRequest, job: &JobDefinition, name: 
     }
 }
 
+/// The repository says nothing of it: what the server keeps of the environment below holds all the same.
+fn unruled(
+    runs: &Runs,
+    kept: Option<&Kept>,
+    gate: JobGate,
+    now: (&RunRequest, Timestamp),
+) -> Result<GateRead, Failure> {
+    let name = Arc::clone(&gate.environment);
+    let below = below::named(kept.and_then(|it| it.named(&name)));
+    let rules: Vec<&Settings> = kept.iter().map(|it| &it.settings).collect();
+    let shut = Shut::default().below(runs, (&below, &rules), &name, now)?;
+    Ok(GateRead::Ask(Box::new(shut.keeps(gate))))
+}
+
 /// The rules cannot be read: it waits, and is looked at again.
 fn unread(
     connected: &Connected,
@@ -368,17 +413,8 @@ fn unread(
     (name, why): (&str, String),
     at: Timestamp,
 ) -> GateRead {
-    let why = format!("its rules cannot be read: {why}");
-    GateRead::Unreadable(Box::new(JobGate {
-        opens_at: Some(look_again(request, at)),
-        shut: Some(MaskedText::without_secrets(why)),
-        ..free(connected, request, job, name)
-    }))
-}
-
-fn look_again(request: &RunRequest, at: Timestamp) -> Timestamp {
-    let waited_ms = at.0.saturating_sub(request.at.0);
-    Timestamp(at.0.saturating_add((waited_ms / 60).clamp(*LOOK_MS.start(), *LOOK_MS.end())))
+    let shut = Shut::unread(&why, request, at);
+    GateRead::Unreadable(Box::new(shut.keeps(free(connected, request, job, name))))
 }
 
 /// Everybody behind the run, by every name: who pushed, who dispatched, who ran it again.
@@ -458,43 +494,6 @@ fn on_source(
         now: moment(at),
     };
     protects.into_iter().try_for_each(|it| gates::on_source(name, &it.protect, &attempt))
-}
-
-fn moment(at: Timestamp) -> jiff::Timestamp {
-    let ms = i64::try_from(at.0).unwrap_or(i64::MAX);
-    jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX)
-}
-
-/// Until when the clock keeps it shut, and why: the timer, freezes, windows, checks that run.
-fn not_before(
-    store: &Store,
-    all: [&Environment; 3],
-    request: &RunRequest,
-    wait_ms: Option<u64>,
-    at: Timestamp,
-) -> Result<(Option<Timestamp>, Option<MaskedText>), Failure> {
-    let timer = wait_ms.map(|ms| Timestamp(request.at.0.saturating_add(ms)));
-    let mut until = timer.filter(|timer| *timer > at).map(|it| (it, "its timer runs".to_owned()));
-    let name = &all[0].name.value;
-    for protect in all.map(|it| &it.protect) {
-        let from = moment(until.as_ref().map_or(at, |(it, _)| *it));
-        if let Some((opens, why)) = gates::opens(name, protect, from)? {
-            let ms = u64::try_from(opens.as_millisecond()).unwrap_or_default();
-            until = Some((Timestamp(ms), why));
-        }
-        let checks: Vec<&str> = protect.checks.iter().map(|it| &*it.value).collect();
-        let commit = Some(&*request.change.commit);
-        let green = checks::must_be_green(store, name, &checks, commit);
-        if let Err(failure) = green {
-            let look = look_again(request, at);
-            let why = format!("{:#}", failure.error);
-            until = Some(until.map_or((look, why.clone()), |(it, _)| (it.max(look), why)));
-        }
-    }
-    Ok(match until {
-        Some((at, why)) => (Some(at), Some(MaskedText::without_secrets(why))),
-        None => (None, None),
-    })
 }
 
 /// What people agree to: one text, of which the digest goes with every answer.

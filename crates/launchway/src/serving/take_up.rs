@@ -61,6 +61,8 @@ pub(super) fn take_up<H: Home, O: Observer>(
     }
     take_over(handle, store, round);
     dismiss(handle, store, round);
+    // What they wait for may have come while nobody looked.
+    handle.send(Input::LookAtGates { commit: None });
     Ok(())
 }
 

@@ -10,7 +10,7 @@ use crate::harness::{Place, Said, wait_until};
 use crate::json;
 
 /// A service that says its version, and breaks where its version says so.
-const APP: &str = r#"
+pub(crate) const APP: &str = r#"
 import http.server, os
 version = open('version').read().strip()
 print('it is', version, flush=True)

@@ -44,6 +44,7 @@ mod examples;
 mod first_day;
 mod followed;
 mod gated;
+mod gated_shut;
 mod github;
 mod github_missed;
 mod github_releases;

@@ -88,6 +88,10 @@ pub(super) fn read(
             return Ok(events.map(|event| (stream, event)).collect());
         }
     };
+    let asked = match &node.gate {
+        Some(gate) => as_known(asked, gate, at),
+        None => asked,
+    };
     let is_new = node.gate.as_ref().is_none_or(|gate| gate.asked != asked);
     let gate = match node.gate.clone() {
         Some(gate) => gate.again(asked),
@@ -107,6 +111,17 @@ pub(super) fn read(
         }
     }
     Ok(events.into_iter().map(|event| (stream, event)).collect())
+}
+
+/// That the same is to be looked at later than it will be is no news: who looks often would fill the journal.
+fn as_known(asked: JobGate, gate: &Gate, at: Timestamp) -> JobGate {
+    let known = JobGate { opens_at: gate.asked.opens_at, ..asked };
+    let is_later = at < gate.opens_at() && gate.asked.opens_at < asked.opens_at;
+    if is_later && known == gate.asked {
+        known
+    } else {
+        JobGate { opens_at: asked.opens_at, ..known }
+    }
 }
 
 /// Whether other legs of its matrix have all the room there is.

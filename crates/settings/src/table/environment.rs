@@ -65,8 +65,8 @@ pub(crate) static ENVIRONMENT: Shape = Shape {
         Key::optional(
             "below",
             Kind::Reference(Named::Environment),
-            "What never succeeded there is refused here. Without it: where `deploy: promote:` \
-             takes it from.",
+            "What never succeeded there is refused here, and a job of a server waits for it. Without it: \
+             where `deploy: promote:` takes it from.",
         ),
         Key::optional(
             "services",
