@@ -5,6 +5,7 @@ pub(crate) mod failure;
 pub(crate) mod github;
 pub(crate) mod image_lines;
 pub(crate) mod log_line;
+pub(crate) mod plural;
 pub(crate) mod report;
 pub(crate) mod run_page;
 pub(crate) mod style;

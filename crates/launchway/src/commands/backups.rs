@@ -18,6 +18,7 @@ use crate::deploying::wish::{Task, What, Wish};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::settings_file::load;
 use crate::state::StateFolder;
+use crate::terminal::plural::plural;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::moment;
 
@@ -161,16 +162,12 @@ fn show(entry: &Entry, (standing, why): &(String, Option<String>), format: Forma
         out(&format!(
             "  {}, {} in {}; taken in {}, read back in {}{restored}",
             backup::size(*bytes),
-            counted(*rows, "row"),
-            counted(*tables, "table"),
+            plural(*rows, "row"),
+            plural(*tables, "table"),
             seconds(*dumped_ms),
             seconds(*proven_ms),
         ));
     }
-}
-
-fn counted(count: u64, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A restore of either kind.

@@ -11,6 +11,7 @@ use crate::cli::{CheckArgs, Format};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::terminal::diagnostics;
+use crate::terminal::plural::plural;
 use crate::terminal::style::{Style, out, talk};
 
 /// Fewer files are not worth a thread.
@@ -164,7 +165,7 @@ fn side_by_side<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync) ->
 }
 
 fn closing(found: &[Diagnostic], files: usize, hides_notes: bool) -> String {
-    let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
+    let files = plural(files, "file");
     let has_notes = found.iter().any(|it| it.severity == Severity::Note);
     let more = if hides_notes && has_notes { "; --notes shows the notes" } else { "" };
     match diagnostics::summary(found) {

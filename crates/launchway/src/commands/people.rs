@@ -9,6 +9,7 @@ use crate::cli::{DataArgs, Format, PeopleCommand};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::DataFolder;
+use crate::terminal::plural::plural;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::{moment, now};
 
@@ -115,9 +116,7 @@ fn line(person: &PersonLine, widest: usize) -> String {
     let PersonLine { name, issuer, subject, last_at_ms, sessions, .. } = person;
     let may = match sessions.last() {
         Some(newest) => {
-            let count = sessions.len();
-            let word = if count == 1 { "session" } else { "sessions" };
-            format!("{count} {word}, may {}", newest.may)
+            format!("{}, may {}", plural(sessions.len(), "session"), newest.may)
         }
         None => "no session".to_owned(),
     };

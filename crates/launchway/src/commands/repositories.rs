@@ -23,6 +23,7 @@ use crate::serving::repositories::{
     self, Connected, Followed, Forks, IncidentLabel, Numbers, OnGitHub, SubjectForm,
 };
 use crate::serving::usable;
+use crate::terminal::plural::plural;
 use crate::terminal::style::{out, talk};
 
 pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcome {
@@ -360,8 +361,7 @@ fn let_in(data: &DataFolder, id: &str) -> Outcome {
 
 /// Says what was let in; how many runs.
 fn let_in_said(server::LetIn { runs, switched_off }: server::LetIn) -> usize {
-    let what = if runs == 1 { "1 run" } else { &format!("{runs} runs") };
-    talk(&format!("{what} let in"));
+    talk(&format!("{} let in", plural(runs, "run")));
     for path in switched_off {
         talk(&format!("{path} is switched off: it does not run"));
     }

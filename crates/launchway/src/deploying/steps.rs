@@ -15,6 +15,7 @@ use settings::{Backup, ServiceInEnvironment, SmokeKind, Strategy, Text};
 
 use super::{dumps, watching};
 use crate::exit::{Exit, Failure};
+use crate::terminal::plural::plural;
 
 /// How often is asked while baking, where no health says otherwise.
 const BAKE_EVERY: Duration = Duration::from_secs(5);
@@ -187,8 +188,7 @@ fn smoke(service: &ServiceInEnvironment, asked: &Asked<'_>) -> Option<PlannedSte
         folder: asked.root.display().to_string(),
         tests: tests.iter().map(test).collect(),
     };
-    let count = tests.len();
-    let what = format!("runs {count} smoke test{}", if count == 1 { "" } else { "s" });
+    let what = format!("runs {}", plural(tests.len(), "smoke test"));
     Some(step(service, "smoke", DeployStepKind::Verify, what, Undo::Nothing, within, body.write()))
 }
 

@@ -8,6 +8,7 @@ use crate::deploying::dumps::{self, Here};
 use crate::deploying::targets::Site;
 use crate::exit::{Exit, Failure};
 use crate::settings_file::Found;
+use crate::terminal::plural::plural;
 
 const MISSING: State = State::Error(Exit::Missing);
 
@@ -49,7 +50,7 @@ fn database(here: &Here, dump: &Dump, check: &str, reference: &str) -> Line {
         Ok(survey) => {
             let size = backup::size(survey.size_bytes);
             let (version, tables) = (&survey.version, survey.tables);
-            let tables = format!("{tables} table{}", if tables == 1 { "" } else { "s" });
+            let tables = plural(tables, "table");
             let said = format!("{reference}: PostgreSQL {version}, {tables}, {size} on its disk");
             Line::new(State::Fine, check, said)
         }

@@ -8,6 +8,7 @@ use workflow::{JobBody, Step, StepBody, Template};
 
 use super::foresight::Foresight;
 use super::{Rehearsal, Rehearsed};
+use crate::terminal::plural::plural;
 
 /// GitHub's limit for a job where none is written; it is not worth a word.
 const TIMEOUT_MINUTES: f64 = 360.0;
@@ -116,11 +117,6 @@ pub(crate) fn group(claim: &ConcurrencyClaim) -> String {
         (false, false) => "",
     };
     format!("one at a time in the group {}{how}", claim.group)
-}
-
-/// `1 step`, `2 steps`
-pub(crate) fn plural(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }
 
 fn count(steps: &[Step]) -> usize {

@@ -4,8 +4,8 @@
 
 use event::JobKey;
 
-use super::card::plural;
 use super::{Decision, Fate, Plan, PlannedRun, Rehearsed};
+use crate::terminal::plural::plural;
 
 /// The graph, line by line.
 pub(crate) fn lines(plan: &Plan) -> Vec<String> {

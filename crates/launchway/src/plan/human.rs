@@ -10,11 +10,12 @@ use workflow::JobBody;
 
 use self::fold::Paint;
 use self::words::{id_of, legs, named, shared, short_name, waves, when, why_not};
-use super::card::{Card, group, plural};
+use super::card::{Card, group};
 use super::rehearsal::Later;
 use super::{Decision, Fate, Missing, Plan, PlannedFile, PlannedRun, Rehearsed, reason};
 use crate::cli::Format;
 use crate::terminal::diagnostics;
+use crate::terminal::plural::plural;
 use crate::terminal::style::Style;
 
 /// The widest column of names; what is longer pushes its own line to the right.

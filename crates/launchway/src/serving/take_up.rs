@@ -16,6 +16,7 @@ use super::drive::Handle;
 use crate::again;
 use crate::engine::job_folder;
 use crate::exit::{Exit, Failure};
+use crate::terminal::plural::plural;
 use crate::terminal::style::talk;
 
 /// The server's loop: its workers are here and on runners.
@@ -57,7 +58,7 @@ pub(super) fn take_up<H: Home, O: Observer>(
         }
     }
     if taken > 0 {
-        talk(&format!("going on with {taken} {}", if taken == 1 { "run" } else { "runs" }));
+        talk(&format!("going on with {}", plural(taken, "run")));
     }
     take_over(handle, store, round);
     dismiss(handle, store, round);

@@ -5,6 +5,7 @@ use serde_json::json;
 use syntax::{Diagnostic, Severity};
 
 use crate::cli::Format;
+use crate::terminal::plural::plural;
 use crate::terminal::style::Style;
 
 /// Everything that was found, in the wanted form, a text per finding.
@@ -112,7 +113,7 @@ pub(crate) fn summary(found: &[Diagnostic]) -> Option<String> {
     ]
     .into_iter()
     .filter(|(count, _)| *count > 0)
-    .map(|(count, word)| format!("{count} {word}{}", if count == 1 { "" } else { "s" }))
+    .map(|(count, word)| plural(count, word))
     .collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -6,6 +6,7 @@ use views::{decimal_size, size_change};
 
 use super::style::Style;
 use super::time::duration;
+use crate::terminal::plural::plural;
 
 /// A line for each: what it is, how large, how long it took, and what is other than in the run before.
 pub(crate) fn image_lines(told: &RunImages, style: Style) -> Vec<String> {
@@ -39,10 +40,7 @@ fn name(it: &RunImage) -> String {
     match it.names.as_slice() {
         [] => "an image without a name".to_owned(),
         [one] => one.clone(),
-        [first, more @ ..] => {
-            let s = if more.len() == 1 { "" } else { "s" };
-            format!("{first} and {} name{s} more", more.len())
-        }
+        [first, more @ ..] => format!("{first} and {} more", plural(more.len(), "name")),
     }
 }
 

@@ -486,7 +486,7 @@ fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
     let told =
         told.split("\ntests that take the most time\n").nth(1).unwrap_or_default().trim_start();
     expect![[r#"
-              500 ms  1 times, longest 500 ms  s Shelf adds  (test, .github/workflows/ci.yml)
+              500 ms  1 time, longest 500 ms  s Shelf adds  (test, .github/workflows/ci.yml)
     "#]]
     .assert_eq(told);
     let line = figures(&["--format", "json"]).of("slow_test").into_iter().next();

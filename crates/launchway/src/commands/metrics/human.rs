@@ -6,6 +6,7 @@ use event::{ShippedBy, Timestamp};
 use figures::{Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report, SlowTest};
 
 use crate::cli::Figure;
+use crate::terminal::plural::plural;
 use crate::terminal::style::Style;
 use crate::terminal::time::{duration, moment};
 
@@ -249,9 +250,9 @@ fn slow(text: &mut String, report: &Report, style: Style) {
             let median = it.time.median_ms.map(|ms| format!(", median {}", length(ms)));
             let _ = writeln!(
                 text,
-                "  {:>12}  {} times{}  {name}  {}",
+                "  {:>12}  {}{}  {name}  {}",
                 length(it.total_ms),
-                it.time.count,
+                plural(it.time.count, "time"),
                 median.unwrap_or_default(),
                 it.workflow
             );
@@ -269,9 +270,9 @@ fn slow_tests(text: &mut String, all: &[SlowTest], style: Style) {
         let median = it.time.median_ms.map(|ms| format!(", median {}", length(ms)));
         let _ = writeln!(
             text,
-            "  {:>12}  {} times{}, longest {}  {}  ({}, {})",
+            "  {:>12}  {}{}, longest {}  {}  ({}, {})",
             length(it.total_ms),
-            it.time.count,
+            plural(it.time.count, "time"),
             median.unwrap_or_default(),
             length(it.longest_ms),
             name.join(" "),

@@ -14,6 +14,7 @@ use views::ArtifactView;
 use crate::cli::RunRef;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
+use crate::terminal::plural::plural;
 use crate::terminal::style::out;
 use crate::terminal::time::now;
 
@@ -45,8 +46,7 @@ pub(super) fn unpacked(
             _ => folder.join(own_folder(name)?),
         };
         let files = unpack(name, fetch(name, artifact)?, &target)?;
-        let files = if files == 1 { "1 file".to_owned() } else { format!("{files} files") };
-        out(&format!("{name}: {files} in {}", target.display()));
+        out(&format!("{name}: {} in {}", plural(files, "file"), target.display()));
     }
     Ok(Exit::Done)
 }

@@ -31,6 +31,7 @@ use crate::exit::Failure;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::moved::MOVED_MAX;
 use crate::serving::repositories::{self, Connected};
+use crate::terminal::plural::plural;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
 
@@ -164,8 +165,8 @@ impl Looking {
         let since = Timestamp(at.0.saturating_sub(back));
         let asked = link.github.deliver_missed(since, at).map_err(failed);
         if let Ok(Some(Again { count: count @ 1.., .. })) = asked {
-            let webhooks = if count == 1 { "webhook" } else { "webhooks" };
-            talk(&format!("GitHub delivers {count} {webhooks} again that did not come in"));
+            let webhooks = plural(count, "webhook");
+            talk(&format!("GitHub delivers {webhooks} again that did not come in"));
         }
         // Whatever came of it: who is asked too often refuses all.
         state.deliveries = Some(Instant::now() + every);
