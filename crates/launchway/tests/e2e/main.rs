@@ -43,6 +43,7 @@ mod examined;
 mod examples;
 mod first_day;
 mod followed;
+mod forms;
 mod gated;
 mod gated_shut;
 mod github;
