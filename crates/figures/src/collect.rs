@@ -115,11 +115,7 @@ impl Collected<'_> {
                 Some(Report::Tests(tests)) if self.is_new(&bytes) => {
                     self.tests(&tests, artifact, &name)?;
                 }
-                Some(Report::Scan(scan))
-                    if scans::are_told_of(self.facts) && self.is_new(&bytes) =>
-                {
-                    self.scan(&scan)?;
-                }
+                Some(Report::Scan(scan)) if self.is_new(&bytes) => self.scan(&scan)?,
                 Some(Report::Coverage(coverage)) => self.coverage(coverage, artifact, &name)?,
                 _ => {}
             }

@@ -25,6 +25,7 @@ mod collect;
 mod course;
 mod database;
 mod error;
+mod findings;
 mod flag;
 mod fold;
 mod goals;
@@ -50,6 +51,7 @@ mod tests;
 
 pub use database::Figures;
 pub use error::FiguresError;
+pub use findings::{FoundCount, LastScan, OpenFinding, RunFinding, RunScan, RunScans};
 pub use fold::Caught;
 pub use goals::{Goal, Goals, Wanted};
 pub use held::CoverageKept;

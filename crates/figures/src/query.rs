@@ -96,6 +96,7 @@ impl Figures {
         report.flaky = self.flaky(asked)?;
         report.tests = self.series(asked)?;
         report.images = self.image_series(asked)?;
+        report.scans = self.last_scans(asked)?;
         let reader = self.reader();
         self.pipelines(&reader, asked, &mut report).map_err(|source| self.failed(source))?;
         Ok(report)

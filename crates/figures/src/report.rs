@@ -15,6 +15,7 @@ use views::{
     Omission, SAMPLES_MIN, Share, Shipment, Spread,
 };
 
+use crate::findings::LastScan;
 use crate::goals::Goal;
 use crate::images::ImageSeries;
 use crate::query::Asked;
@@ -76,6 +77,9 @@ pub struct Report {
     /// How large the images of the default branch's newest runs are. A server of before did not say.
     #[serde(default)]
     pub images: Vec<ImageSeries>,
+    /// What scans found on the default branch when they looked last. A server of before did not say.
+    #[serde(default)]
+    pub scans: Vec<LastScan>,
 }
 
 /// The part of it that is about deployments.
@@ -554,6 +558,7 @@ impl Report {
             flaky: Vec::new(),
             tests: Vec::new(),
             images: Vec::new(),
+            scans: Vec::new(),
         }
     }
 }

@@ -13,6 +13,7 @@ mod messages;
 pub(crate) mod metrics;
 mod openapi;
 mod run_images;
+mod run_scans;
 mod run_search;
 mod run_tests;
 pub(crate) mod runners;
@@ -265,6 +266,7 @@ const OPERATIONS: &[Operation] = &[
     run_search::OPERATION,
     run_tests::OPERATION,
     run_images::OPERATION,
+    run_scans::OPERATION,
     Operation {
         method: "get",
         path: "/api/v1/events",

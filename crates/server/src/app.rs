@@ -353,6 +353,7 @@ const PAGES: &[PageRoute] = &[
     ("/insights/pipelines", || get(pages::pipelines)),
     ("/insights/tests", || get(pages::tests)),
     ("/insights/images", || get(pages::images)),
+    ("/insights/scans", || get(pages::scans)),
     ("/audit", || get(pages::audit)),
     ("/settings", || get(pages::settings).post(pages::ended)),
     ("/docs", || get(pages::docs)),

@@ -51,6 +51,7 @@ const SEVERAL: &[&str] = &[
     "/insights",
     "/insights/pipelines",
     "/insights/images",
+    "/insights/scans",
     "/insights/tests",
     "/held/{id}/let-in",
     "/api/v1/runs",

@@ -357,6 +357,7 @@ Examples:
   launchway metrics --of flaky --since 14d        tests that do not always say the same
   launchway metrics --of tests                    tests, coverage and time of the default branch, run by run
   launchway metrics --of images                   how large images are, and how long they take to build
+  launchway metrics --of scans                    what scanners find, how bad, and since when
   launchway metrics --server https://ci.example.com --format json
 
 Of fewer than five measurements no median and no rate is told. docs/metrics.md says how each is counted.";

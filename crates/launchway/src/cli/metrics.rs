@@ -63,4 +63,6 @@ pub(crate) enum Figure {
     Tests,
     /// The images of the newest runs of the default branch: size, time to build
     Images,
+    /// What scanners found on the default branch when they looked last, and since when it is there
+    Scans,
 }

@@ -2,6 +2,7 @@
 
 mod human;
 mod images;
+mod scans;
 mod series;
 
 use figures::{
@@ -185,5 +186,6 @@ fn lines(report: &Report) -> Vec<Json> {
     lines.extend(report.flaky.iter().map(|it| typed("flaky", json!(it))));
     lines.extend(report.tests.iter().map(|it| typed("tests", json!(it))));
     lines.extend(report.images.iter().map(|it| typed("images", json!(it))));
+    lines.extend(report.scans.iter().map(|it| typed("scan", json!(it))));
     lines
 }

@@ -102,6 +102,12 @@ on:
       where: { type: choice, options: [staging, production] }
       place: { type: environment, description: Where it goes }
 jobs:
+  scan:
+    runs-on: ubuntu-latest
+    steps:
+      - run: |
+          echo '{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Trivy","rules":[{"id":"CVE-2026-1234","properties":{"security-severity":"9.8"}}]}},"results":[{"ruleId":"CVE-2026-1234","locations":[{"physicalLocation":{"artifactLocation":{"uri":"requirements.txt"}}}]},{"ruleId":"DS002","locations":[{"physicalLocation":{"artifactLocation":{"uri":"services/planner/images/production/Dockerfile"}}}]},{"ruleId":"style","level":"note"}]}]}' > trivy.sarif
+      - { uses: actions/upload-artifact@v4, with: { name: scan, path: trivy.sarif } }
   look:
     runs-on: ubuntu-latest
     steps:
@@ -186,7 +192,7 @@ fn scene() -> Serving {
     let bearer = format!("Bearer {}", kim.stdout.trim());
     let gate = serving.get("/api/v1/runs/1/jobs/ship/approval").json();
     let yes = json!({ "decision": "approve", "gate": "approval/devops", "what": gate["what"], "reason": "tests are green" });
-    let said = |body: &serde_json::Value| {
+    let said = |body: &Json| {
         let path = "/api/v1/runs/1/jobs/ship/approval";
         serving.ask("POST", path, &[("authorization", &bearer)], &body.to_string()).status
     };
@@ -272,6 +278,7 @@ fn every_page_is_looked_at_by_a_browser() {
         ("pipelines", "/insights/pipelines"),
         ("tests", "/insights/tests"),
         ("images", "/insights/images"),
+        ("scans", "/insights/scans"),
         ("then", "/insights/pipelines?since=3d&until=1d"),
         ("audit", "/audit"),
         ("settings", "/settings"),

@@ -95,6 +95,7 @@ mod run;
 mod runner;
 mod safety;
 mod sandboxed;
+mod scans;
 mod scheduled;
 mod searched;
 mod seeds;

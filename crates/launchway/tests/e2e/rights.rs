@@ -496,9 +496,10 @@ fn a_key_is_whose_and_where_it_was_used() {
         "/insights/pipelines",
         "/insights/tests",
         "/insights/images",
+        "/insights/scans",
         "/api/v1/metrics",
     ];
-    assert_eq!(pages.map(|path| figures(path).status), [200; 5]);
+    assert_eq!(pages.map(|path| figures(path).status), [200; 6]);
     serving.end();
 }
 

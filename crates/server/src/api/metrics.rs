@@ -9,6 +9,7 @@ use serde_json::{Value as JsonValue, json};
 
 use super::Operation;
 use super::openapi::{many, number, object, or_null, text, yes_no};
+use super::run_scans;
 use crate::access::Scope;
 use crate::app::{App, Shared, blocking};
 use crate::guard::Who;
@@ -141,6 +142,7 @@ pub(super) fn schema() -> JsonValue {
             ("flaky", many(flaky())),
             ("tests", many(series())),
             ("images", many(images())),
+            ("scans", many(scan())),
         ],
         &[],
     )
@@ -389,6 +391,27 @@ fn images() -> JsonValue {
     let texts = ["repository", "workflow", "job", "image", "platform", "size_of"];
     let runs = [("nth", number()), ("runs", many(object(&run, &[])))];
     object(&[&texts.map(|name| (name, text()))[..], &runs].concat(), &[])
+}
+
+fn scan() -> JsonValue {
+    let since = [
+        ("since_run", number()),
+        ("since_attempt", number()),
+        ("since_ms", number()),
+        ("or_earlier", yes_no()),
+    ];
+    let texts = ["repository", "workflow", "tool", "commit"];
+    let scan = [
+        ("run", number()),
+        ("attempt", number()),
+        ("completed_at_ms", number()),
+        ("is_cut", yes_no()),
+        ("is_kept", yes_no()),
+        ("counts", run_scans::counts()),
+        ("findings", many(object(&[&run_scans::named()[..], &since].concat(), &[]))),
+        ("more", number()),
+    ];
+    object(&[&texts.map(|name| (name, text()))[..], &scan].concat(), &[])
 }
 
 fn slow() -> JsonValue {

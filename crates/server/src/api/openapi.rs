@@ -161,6 +161,7 @@ fn schemas() -> Json {
         "Metrics": super::metrics::schema(),
         "RunTests": super::run_tests::schema(),
         "RunImages": super::run_images::schema(),
+        "RunScans": super::run_scans::schema(),
         "LogSearch": super::run_search::schema(),
         "PushList": object(&[("pushes", many(push()))], &[]),
     });

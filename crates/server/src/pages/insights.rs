@@ -13,6 +13,7 @@ const PAGES: &[(&str, &str)] = &[
     ("Pipelines", "/insights/pipelines"),
     ("Tests", "/insights/tests"),
     ("Images", "/insights/images"),
+    ("Scans", "/insights/scans"),
 ];
 /// Spans up to now that a click chooses.
 const SPANS: &[(&str, &str)] =

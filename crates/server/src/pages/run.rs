@@ -13,6 +13,7 @@ use views::{ArtifactView, JobView, RunView, StepView};
 use super::incidents::Brought;
 use super::job::{href, why};
 use super::run_images::ImageTable;
+use super::run_scans::ScanTable;
 use super::summaries::Summaries;
 use super::{Frame, Page, shown, took};
 use crate::access::Scope;
@@ -65,6 +66,7 @@ struct RunPage {
     notes: Vec<String>,
     artifacts: Vec<ArtifactLine>,
     images: Option<ImageTable>,
+    scans: Vec<ScanTable>,
     incidents: Option<Brought>,
 }
 
@@ -207,6 +209,7 @@ impl RunPage {
             notes: view.notes.iter().map(|note| note.note.as_str().to_owned()).collect(),
             artifacts: artifacts(view, now),
             images: ImageTable::of(&app.figures.run_images(&app.store, view)?),
+            scans: ScanTable::all(&app.figures.run_scans(&app.store, view)?),
             incidents: Brought::of(app, who, view)?,
             href: here,
         })

@@ -307,6 +307,9 @@ fn opened_into(report: &Report, figure: Figure, style: Style) -> String {
     if figure == Figure::Images {
         return super::images::page(&report.images, style);
     }
+    if figure == Figure::Scans {
+        return super::scans::page(&report.scans, style);
+    }
     for it in &report.delivery {
         let title = format!("{} in {}", it.service, it.environment);
         let _ = writeln!(text, "{}", style.bold(&title));
@@ -324,7 +327,9 @@ fn opened_into(report: &Report, figure: Figure, style: Style) -> String {
             Figure::Rework => it.rework.deployments.iter().map(told).collect(),
             Figure::Recovery => recovered(it, &told),
             Figure::LeadTime => commits(it),
-            Figure::Pipelines | Figure::Flaky | Figure::Tests | Figure::Images => Vec::new(),
+            Figure::Pipelines | Figure::Flaky | Figure::Tests | Figure::Images | Figure::Scans => {
+                Vec::new()
+            }
         };
         if rows.is_empty() {
             text.push_str("  nothing\n");
