@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use event::{CancelReason, JobKey, RunEvent, RunRequest, StreamId};
+use event::{Asked, CancelReason, JobKey, RunEvent, RunRequest, StreamId};
 use mask::MaskedText;
 use ports::Lease;
 use protocol::Report;
@@ -52,6 +52,8 @@ pub enum Input {
         job: Option<JobKey>,
         /// Who.
         by: MaskedText,
+        /// How they asked for it.
+        asked: Option<Asked>,
     },
     /// A person says something at a job's gate.
     Answer {

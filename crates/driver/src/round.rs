@@ -347,8 +347,8 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 };
                 open.map(|(stream, _)| cancel(stream)).collect()
             }
-            Input::Resume { stream, job, by } => {
-                vec![scheduler::Input::Resume { stream, job, by, at }]
+            Input::Resume { stream, job, by, asked } => {
+                vec![scheduler::Input::Resume { stream, job, by, asked, at }]
             }
             Input::Answer { stream, job, answer } => {
                 // What they agree to has to be what the rules say now.

@@ -320,6 +320,9 @@ pub enum RunEvent {
         job: JobKey,
         /// Who said so; none where the rule did.
         by: Option<MaskedText>,
+        /// How they asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        asked: Option<Asked>,
         /// When.
         at: Timestamp,
     },

@@ -1,5 +1,7 @@
 //! How much of what somebody says is kept.
 
+use views::one_line;
+
 /// A title is a line; longer ones of elsewhere are cut.
 pub const TITLE_CHARS_MAX: usize = 200;
 /// A reason is a few sentences.
@@ -7,14 +9,7 @@ pub const REASON_CHARS_MAX: usize = 1_000;
 
 /// What others wrote as one line of at most so many characters: it steers no terminal.
 pub fn line(text: &str, chars_max: usize) -> String {
-    let words = text.split(|it: char| it.is_whitespace() || it.is_control());
-    let mut line = String::new();
-    for word in words.filter(|it| !it.is_empty()) {
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
+    let line = one_line(text);
     match line.char_indices().nth(chars_max) {
         Some(_) => line.chars().take(chars_max - 1).chain(['\u{2026}']).collect(),
         None => line,

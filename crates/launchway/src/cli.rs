@@ -15,6 +15,7 @@ mod limits;
 mod metrics;
 mod notify;
 pub(crate) mod pasted;
+mod reason;
 mod runners;
 mod runs;
 mod secrets;
@@ -46,6 +47,7 @@ pub(crate) use init::{InitArgs, InitTarget};
 pub(crate) use limits::{Limit, LimitArgs};
 pub(crate) use metrics::{Figure, MetricsArgs};
 pub(crate) use notify::{NotifyCommand, NotifyListArgs};
+pub(crate) use reason::ReasonArgs;
 pub(crate) use runners::{RunnerArgs, RunnersCommand};
 pub(crate) use runs::{AgainArgs, DiffArgs, LogsArgs, RunRef, RunsCommand};
 pub(crate) use secrets::{AtServerArgs, GroupArgs, SecretGroup, SecretsCommand, VarsCommand};
@@ -395,6 +397,8 @@ pub(crate) enum WorkflowsCommand {
         workflow: String,
         #[command(flatten)]
         at: AtServerArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Keep a workflow from running, without touching its file
     #[command(after_help = examples::WORKFLOWS_DISABLE)]
@@ -403,6 +407,8 @@ pub(crate) enum WorkflowsCommand {
         workflow: String,
         #[command(flatten)]
         at: AtServerArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }
 

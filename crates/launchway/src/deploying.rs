@@ -35,6 +35,7 @@ pub(crate) mod workflow;
 
 use event::{Actor, Asked, Verdict};
 use mask::MaskedText;
+use server::Reason;
 use views::EndView;
 
 use crate::exit::Exit;
@@ -54,7 +55,12 @@ pub(crate) fn person() -> Actor {
 
 /// How somebody asks who uses a command on this machine.
 pub(crate) fn here() -> Asked {
-    Asked { proof: person().proof, source: "command".into(), address: None }
+    Asked { source: "command".into(), ..person().asked() }
+}
+
+/// The same, and why they do.
+pub(crate) fn here_because(reason: &Reason) -> Asked {
+    Asked { reason: reason.text(), ..here() }
 }
 
 /// Where the environment does not say: the name of the account, else its number.

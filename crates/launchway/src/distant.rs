@@ -23,7 +23,7 @@ use event::{Attempt, BlobId, RunEvent, RunId, RunRequest};
 use figures::{Asked, Report, RunImages, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
-use server::{Problem, RunEvents, RunList};
+use server::{Problem, Reason, RunEvents, RunList};
 use ureq::{Agent, Body};
 use views::{RunFilter, RunState, RunView};
 
@@ -397,12 +397,19 @@ impl Client {
         self.said(request.send(body.to_string()))
     }
 
-    fn delete(&self, path: &str) -> Result<Json, Failure> {
+    fn delete(&self, path: &str, reason: &Reason) -> Result<Json, Failure> {
         let request = self
             .agent
             .delete(format!("{}{path}", self.url))
             .header("authorization", &self.authorization);
-        self.said(request.call())
+        self.said(match reason.body() {
+            Json::Null => request.call(),
+            // Seldom does a deletion have a body; as at GitHub, this one may.
+            body => request
+                .header("content-type", "application/json")
+                .force_send_body()
+                .send(body.to_string()),
+        })
     }
 
     /// What came back of what was asked for.
@@ -415,18 +422,24 @@ impl Client {
     }
 
     /// Ends a run.
-    pub(crate) fn cancel(&self, name: &str) -> Result<(), Failure> {
-        self.post(&format!("/api/v1/runs/{name}/cancel"), None, &Json::Null).map(drop)
+    pub(crate) fn cancel(&self, name: &str, reason: &Reason) -> Result<(), Failure> {
+        self.post(&format!("/api/v1/runs/{name}/cancel"), None, &reason.body()).map(drop)
     }
 
     /// Starts its lost jobs again.
-    pub(crate) fn resume(&self, name: &str) -> Result<(), Failure> {
-        self.post(&format!("/api/v1/runs/{name}/resume"), None, &Json::Null).map(drop)
+    pub(crate) fn resume(&self, name: &str, reason: &Reason) -> Result<(), Failure> {
+        self.post(&format!("/api/v1/runs/{name}/resume"), None, &reason.body()).map(drop)
     }
 
     /// Runs it once more; the new attempt.
-    pub(crate) fn rerun(&self, name: &str, failed: bool) -> Result<String, Failure> {
-        let body = serde_json::json!({ "only": if failed { "failed" } else { "all" } });
+    pub(crate) fn rerun(
+        &self,
+        name: &str,
+        failed: bool,
+        reason: &Reason,
+    ) -> Result<String, Failure> {
+        let mut body = serde_json::json!({ "only": if failed { "failed" } else { "all" } });
+        add(&mut body, reason);
         self.made(&format!("/api/v1/runs/{name}/rerun"), &body)
     }
 
@@ -480,12 +493,17 @@ impl Client {
     }
 
     /// Has a runner `drain` or `resume`.
-    pub(crate) fn set_runner(&self, name: &str, verb: &str) -> Result<(), Failure> {
+    pub(crate) fn set_runner(
+        &self,
+        name: &str,
+        verb: &str,
+        reason: &Reason,
+    ) -> Result<(), Failure> {
         // What could not stand in a path is no name of a runner.
         if !name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it)) {
             return Err(Failure::new(Exit::Usage, format!("there is no runner `{name}`")));
         }
-        self.post(&format!("/api/v1/runners/{name}/{verb}"), None, &Json::Null).map(drop)
+        self.post(&format!("/api/v1/runners/{name}/{verb}"), None, &reason.body()).map(drop)
     }
 
     /// The names of the repositories that it runs.
@@ -499,6 +517,13 @@ impl Client {
     fn made(&self, path: &str, body: &Json) -> Result<String, Failure> {
         let made = self.post(path, Some(&random_key()?), body)?;
         Ok(format!("{}.{}", made["run"], made["attempt"]))
+    }
+}
+
+/// A body that says more, and why. A server of a version before refuses the word, and so does nothing without it.
+fn add(body: &mut Json, reason: &Reason) {
+    if let Some(reason) = reason.as_str() {
+        body["reason"] = reason.into();
     }
 }
 

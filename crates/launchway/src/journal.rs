@@ -4,6 +4,7 @@ use event::{Attempt, AuditRecord, Envelope, RunEvent, RunId, Seq, StreamId};
 use mask::MaskedText;
 use ports::{Journal, JournalError};
 use repository::Repository;
+use server::Reason;
 use store::{Store, StoreError};
 use views::{RunFilter, RunRow, RunView};
 
@@ -37,12 +38,21 @@ fn cannot_open(error: StoreError) -> Failure {
 
 /// Writes down what somebody did by a command on the machine itself.
 pub(crate) fn record(state: &StateFolder, action: &str, object: String) -> Result<(), Failure> {
+    record_because(state, (action, object), &Reason::NONE)
+}
+
+/// The same, and why they did it.
+pub(crate) fn record_because(
+    state: &StateFolder,
+    (action, object): (&str, String),
+    reason: &Reason,
+) -> Result<(), Failure> {
     let record = AuditRecord {
         actor: Some(crate::deploying::person()),
         token: None,
         action: action.into(),
         object: MaskedText::without_secrets(object),
-        reason: None,
+        reason: reason.text(),
         source: "command".into(),
         address: None,
         refused: None,

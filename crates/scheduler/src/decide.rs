@@ -14,7 +14,9 @@ mod rerun;
 
 use std::sync::Arc;
 
-use event::{BlobId, CancelReason, Fence, JobKey, RunEvent, RunRequest, StreamId, Timestamp};
+use event::{
+    Asked, BlobId, CancelReason, Fence, JobKey, RunEvent, RunRequest, StreamId, Timestamp,
+};
 use mask::MaskedText;
 use protocol::Report;
 
@@ -91,6 +93,8 @@ pub enum Input {
         job: Option<JobKey>,
         /// Who.
         by: MaskedText,
+        /// How they asked for it.
+        asked: Option<Asked>,
         /// When.
         at: Timestamp,
     },
@@ -218,8 +222,8 @@ pub fn decide(state: &State, definitions: &Definitions, input: Input) -> Result<
         Input::Cancel { stream, job: Some(job), reason, at } => {
             cancel::job(state, definitions, stream, &job, &reason, at)
         }
-        Input::Resume { stream, job, by, at } => {
-            report::resume(state, stream, job.as_ref(), &by, at)
+        Input::Resume { stream, job, by, asked, at } => {
+            report::resume(state, (stream, job.as_ref()), (&by, asked.as_ref()), at)
         }
         Input::GateRead { stream, job, read, at } => gate::read(state, stream, &job, read, at),
         Input::Answer { stream, job, answer, at } => gate::answer(state, stream, &job, answer, at),

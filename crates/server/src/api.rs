@@ -42,6 +42,7 @@ use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Json, Router};
 use event::{Seq, StreamId};
 use ports::Journal as _;
+use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
 use crate::access::Scope;
@@ -52,6 +53,7 @@ use crate::guard::Who;
 use crate::live::{After, Follower, resumed};
 use crate::pages;
 use crate::problem::Problem;
+use crate::reason::{Because, Reason};
 use crate::wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
 
 /// Runs of one answer.
@@ -202,7 +204,7 @@ const OPERATIONS: &[Operation] = &[
         summary: "End a run in its own order",
         scope: Scope::Operate,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (202, "Accepted"),
         route: || post(cancel_run),
     },
@@ -224,7 +226,7 @@ const OPERATIONS: &[Operation] = &[
         summary: "Start jobs again that were lost and wait for a person",
         scope: Scope::Operate,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (202, "Accepted"),
         route: || post(resume_run),
     },
@@ -478,11 +480,12 @@ async fn cancel_run(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(run): Path<String>,
+    Because(reason): Because,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.cancel(stream, &who.actor())?;
+        app.engine.cancel(stream, &who.actor(), &reason)?;
         Ok(accepted(StatusCode::ACCEPTED, stream))
     })
     .await
@@ -492,11 +495,12 @@ async fn resume_run(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(run): Path<String>,
+    Because(reason): Because,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.resume(stream, &who.name())?;
+        app.engine.resume(stream, &who.actor(), &reason)?;
         Ok(accepted(StatusCode::ACCEPTED, stream))
     })
     .await
@@ -510,11 +514,11 @@ async fn rerun_run(
     body: axum::body::Bytes,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
-    let which = which(&body)?;
+    let (which, reason) = again(&body)?;
     let key = key(&headers, &who)?;
     blocking(move || {
         let stream = app.stream(&run)?;
-        let made = app.engine.rerun(stream, which, &who.actor(), key.as_deref())?;
+        let made = app.engine.rerun(stream, which, &who.actor(), &reason, key.as_deref())?;
         Ok(accepted(StatusCode::CREATED, made))
     })
     .await
@@ -531,20 +535,30 @@ fn key(headers: &HeaderMap, who: &Who) -> Result<Option<String>, Problem> {
     Ok(key.map(|key| format!("{}\n{key}", who.token.holder())))
 }
 
-/// `{"only": "failed"}`; without a body all.
-fn which(body: &[u8]) -> Result<Again, Problem> {
-    if body.is_empty() {
-        return Ok(Again::All);
-    }
-    let refused =
-        || Problem::bad("The body is {} or {\"only\": \"failed\"} or {\"only\": \"all\"}.");
-    let body: JsonValue = serde_json::from_slice(body).map_err(|_| refused())?;
-    let body = body.as_object().ok_or_else(refused)?;
-    match (body.len(), body.get("only").and_then(JsonValue::as_str)) {
-        (0, _) | (1, Some("all")) => Ok(Again::All),
-        (1, Some("failed")) => Ok(Again::Failed),
-        _ => Err(refused()),
-    }
+/// What runs again, and why.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AgainBody {
+    only: Option<String>,
+    reason: Option<String>,
+}
+
+/// `{"only": "failed", "reason": "the disk was full"}`; without a body all.
+fn again(body: &[u8]) -> Result<(Again, Reason), Problem> {
+    let refused = || {
+        let shape = "{} or {\"only\": \"failed\"} or {\"only\": \"all\"}";
+        Problem::bad(format!("The body is {shape}, each with {{\"reason\": TEXT}} or without."))
+    };
+    let AgainBody { only, reason } = match body.is_empty() {
+        true => AgainBody::default(),
+        false => serde_json::from_slice(body).map_err(|_| refused())?,
+    };
+    let which = match only.as_deref() {
+        None | Some("all") => Again::All,
+        Some("failed") => Again::Failed,
+        Some(_) => return Err(refused()),
+    };
+    Ok((which, Reason::given(reason)?))
 }
 
 async fn list_repositories(
@@ -633,12 +647,14 @@ mod tests {
 
     #[test]
     fn a_rerun_says_what() {
-        assert_eq!(which(b"").unwrap(), Again::All);
-        assert_eq!(which(b"{}").unwrap(), Again::All);
-        assert_eq!(which(br#"{"only":"failed"}"#).unwrap(), Again::Failed);
+        assert_eq!(again(b"").unwrap(), (Again::All, Reason::NONE));
+        assert_eq!(again(b"{}").unwrap(), (Again::All, Reason::NONE));
+        assert_eq!(again(br#"{"only":"failed"}"#).unwrap().0, Again::Failed);
+        let (which, reason) = again(br#"{"reason":"the disk was full"}"#).unwrap();
+        assert_eq!((which, reason.as_str()), (Again::All, Some("the disk was full")));
         for wrong in ["[]", "x", r#"{"only":"some"}"#, r#"{"other":1}"#, r#"{"only":"all","x":1}"#]
         {
-            assert!(which(wrong.as_bytes()).is_err(), "{wrong}");
+            assert!(again(wrong.as_bytes()).is_err(), "{wrong}");
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::engine::{Refused, Why};
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::reason::Reason;
 
 /// Decisions that one answer gives.
 pub(crate) const LINES_MAX: usize = 200;
@@ -95,7 +96,7 @@ pub(crate) fn record(
     app: &App,
     who: &Who,
     (action, object): (&str, String),
-    (reason, refused): (Option<String>, Option<String>),
+    (reason, refused): (&Reason, Option<String>),
 ) -> Result<(), Problem> {
     let text = |text: String| MaskedText::without_secrets(text);
     let record = AuditRecord {
@@ -104,7 +105,7 @@ pub(crate) fn record(
         token: Some(who.token.id.as_str().into()),
         action: action.into(),
         object: text(object),
-        reason: reason.map(text),
+        reason: reason.text(),
         source: who.source().into(),
         address: who.address(),
         refused: refused.map(text),
@@ -117,11 +118,11 @@ pub(crate) fn record(
 pub(crate) fn recorder<'r>(
     app: &'r App,
     who: &'r Who,
-    action: &'r str,
+    (action, reason): (&'r str, &'r Reason),
     object: impl Fn(&str) -> String + 'r,
 ) -> impl Fn(&str) -> Result<(), Refused> + 'r {
     move |name| {
-        let recorded = record(app, who, (action, object(name)), (None, None));
+        let recorded = record(app, who, (action, object(name)), (reason, None));
         recorded.map_err(|problem| Refused::new(Why::Missing, problem.detail))
     }
 }

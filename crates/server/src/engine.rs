@@ -12,6 +12,7 @@ use crate::dispatch::{Dispatch, Offer};
 use crate::in_force::InForce;
 use crate::incidents::IncidentAsk;
 use crate::keep::{KeepWish, KeptName, Named};
+use crate::reason::Reason;
 use crate::runner_link::RunnerLink;
 use crate::sync::{SyncDone, SyncOrder, SyncPlan, SyncWish};
 use crate::wire::ConsolePage;
@@ -345,7 +346,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// When it is over, or nobody can end it.
-    fn cancel(&self, stream: StreamId, by: &Actor) -> Result<(), Refused>;
+    fn cancel(&self, stream: StreamId, by: &Actor, reason: &Reason) -> Result<(), Refused>;
 
     /// Runs it once more, as a new attempt. The same key makes one attempt of that run, however often it is
     /// used; a key has in it whose it is.
@@ -357,6 +358,7 @@ pub trait Engine: Send + Sync {
         stream: StreamId,
         which: Again,
         by: &Actor,
+        reason: &Reason,
         key: Option<&str>,
     ) -> Result<StreamId, Refused>;
 
@@ -364,7 +366,7 @@ pub trait Engine: Send + Sync {
     ///
     /// # Errors
     /// When none waits.
-    fn resume(&self, stream: StreamId, by: &str) -> Result<(), Refused>;
+    fn resume(&self, stream: StreamId, by: &Actor, reason: &Reason) -> Result<(), Refused>;
 
     /// The repositories whose pushes are run.
     ///

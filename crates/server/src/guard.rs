@@ -21,6 +21,7 @@ use crate::oidc;
 use crate::pages;
 use crate::peer::Peer;
 use crate::problem::Problem;
+use crate::reason::Reason;
 use crate::words::percent;
 
 /// The name of the cookie.
@@ -278,8 +279,9 @@ async fn write_down(app: &Shared, who: Who, place: String, why: String) {
     }
     let app = Shared::clone(app);
     // What cannot be written down is said by the store; the answer stays the refusal.
-    let written =
-        blocking(move || crate::audit::record(&app, &who, ("request", place), (None, Some(why))));
+    let written = blocking(move || {
+        crate::audit::record(&app, &who, ("request", place), (&Reason::NONE, Some(why)))
+    });
     let _ = written.await;
 }
 

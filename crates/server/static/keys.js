@@ -29,18 +29,25 @@ const buttons = (...texts) => {
 };
 
 // What cannot be taken back is asked for once more, by whatever way it is done: `data-confirm` on a form's button says
-// what is asked, `data-yes` the answer that does it. Without a script the button alone does it.
+// what is asked, `data-yes` the answer that does it. Why is asked there, too, where the form has a field for it. Without
+// a script that field is seen, and the button alone does it.
 let agreed = null;
 document.addEventListener("submit", (event) => {
   const it = event.submitter;
   if (!it?.dataset.confirm || it === agreed) { agreed = null; return; }
   event.preventDefault();
-  const asked = dialog(it.dataset.confirm, buttons(it.dataset.yes ?? it.textContent.trim(), "No"));
+  const answers = buttons(it.dataset.yes ?? it.textContent.trim(), "No");
+  const why = it.form.querySelector(".why");
+  const said = why?.cloneNode();
+  if (said) answers.prepend(said);
+  answers.querySelector("button").autofocus = true;
+  const asked = dialog(it.dataset.confirm, answers);
   asked.setAttribute("role", "alertdialog");
   asked.addEventListener("close", () => {
     // Meanwhile the page may have learnt that there is nothing to be done any more.
     if (asked.returnValue !== "0" || !it.isConnected) return;
     agreed = it;
+    if (said) why.value = said.value;
     it.form.requestSubmit(it);
   });
 });

@@ -195,7 +195,7 @@ impl World {
         }
         match self.driven.awaiting_person().into_iter().next() {
             Some((stream, job, _)) => {
-                Some(Input::Resume { stream, job: Some(job), by: text("octocat") })
+                Some(Input::Resume { stream, job: Some(job), by: text("octocat"), asked: None })
             }
             None => Some(Input::Tick),
         }
@@ -428,7 +428,7 @@ impl World {
             }
             Action::Resume => {
                 let stream = self.stream();
-                Some(Input::Resume { stream, job: None, by: text("octocat") })
+                Some(Input::Resume { stream, job: None, by: text("octocat"), asked: None })
             }
             Action::Answer => self.answers(),
             Action::RulesChange => {

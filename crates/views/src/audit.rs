@@ -130,11 +130,12 @@ fn address(said: Option<&std::sync::Arc<str>>) -> String {
     said.map(ToString::to_string).unwrap_or_default()
 }
 
-/// The way that somebody came whom the event names by itself.
+/// The way that somebody came whom the event names by itself, and why.
 fn as_asked(line: AuditLine, asked: Option<&Asked>) -> AuditLine {
-    let Some(Asked { proof, source, address: from }) = asked else { return line };
+    let Some(Asked { proof, source, address: from, reason }) = asked else { return line };
     let (proof, source) = (proof.to_string(), source.to_string());
-    AuditLine { proof, source, address: address(from.as_ref()), ..line }
+    let line = AuditLine { proof, source, address: address(from.as_ref()), ..line };
+    because(line, reason.as_ref())
 }
 
 /// Why, as they signed it: a line of the text, which was compared byte for byte when it was judged.
@@ -182,8 +183,9 @@ fn of_run(event: &RunEvent, stream: &str) -> Option<AuditLine> {
         RunEvent::JobGateOpened { job, commit, .. } => {
             line("gate.open", format!("{} rules at {commit}", of_job(job)))
         }
-        RunEvent::JobRequeued { job, by: Some(who), .. } => {
-            AuditLine { actor: who.as_str().to_owned(), ..line("job.resume", of_job(job)) }
+        RunEvent::JobRequeued { job, by: Some(who), asked, .. } => {
+            let found = as_asked(line("job.resume", of_job(job)), asked.as_ref());
+            AuditLine { actor: who.as_str().to_owned(), ..found }
         }
         RunEvent::CancelRequested { job, reason, .. } => {
             let (CancelReason::Person { by: who, asked } | CancelReason::Forced { by: who, asked }) =
@@ -325,6 +327,11 @@ mod tests {
         check(run, &cancel(asked), "now,mona,token,run.cancel,run/1/1,done,,page,");
         let asked = r#","asked":{"proof":"token","source":"page","address":"2001:db8::8"}"#;
         check(run, &cancel(asked), "now,mona,token,run.cancel,run/1/1,done,,page,2001:db8::8");
+        let asked = r#","asked":{"proof":"token","source":"api","reason":"the wrong branch"}"#;
+        check(run, &cancel(asked), "now,mona,token,run.cancel,run/1/1,done,the wrong branch,api,");
+        let resumed = r#"{"type":"JobRequeued","job":"lint","by":"mona","asked":{"proof":"oidc","source":"page","reason":"it is idempotent"},"at":1}"#;
+        let line = "now,mona,oidc,job.resume,run/1/1 lint,done,it is idempotent,page,";
+        check(run, resumed, line);
         // As events were before.
         check(run, &cancel(""), "now,mona,,run.cancel,run/1/1,done,,,");
         let what = "0".repeat(64);

@@ -22,6 +22,12 @@ pub fn number_of(letter: char) -> String {
     format!("U+{:04X}", u32::from(letter))
 }
 
+/// What somebody wrote, as one line: letters that steer a terminal, or end a line of a table, part words.
+pub fn one_line(text: &str) -> String {
+    let words = text.split(|it: char| it.is_whitespace() || it.is_control());
+    words.filter(|it| !it.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
 /// A line in which whatever goes from right to left turns nothing around but itself. Between two such
 /// letters all belongs to them that is no letter of another script; behind the last nothing does.
 pub fn isolated(line: &str) -> Cow<'_, str> {

@@ -68,7 +68,7 @@ pub use incident::{IncidentEnd, IncidentLine, IncidentSpan, IncidentView};
 pub use job::{AnnotationView, ImageView, JobView, Loss, StepView, SummaryView};
 pub use lead::{Known, LEAD_PARTS, LeadTime, Led, LeftOut, Omission};
 pub use ledger::{Ledger, ReleaseLine, Running, ServiceLedger};
-pub use letters::{isolated, number_of, steers};
+pub use letters::{isolated, number_of, one_line, steers};
 pub use news::{Failing, Found, News};
 pub use pushed::Pushed;
 pub use row::RunRow;

@@ -205,6 +205,7 @@ impl Actor {
             proof: self.proof.clone(),
             source: self.source.clone().unwrap_or_default(),
             address: self.address.clone(),
+            reason: None,
         }
     }
 }
@@ -219,6 +220,9 @@ pub struct Asked {
     /// From which address, where they came over the network and that is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<Arc<str>>,
+    /// Why, in their words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<MaskedText>,
 }
 
 /// A gate's key, unique in its deployment: `approval/devops`, `wait`, `window`.

@@ -92,7 +92,8 @@ Examples:
 pub(super) const RUNS_CANCEL: &str = "\
 Examples:
   launchway runs cancel                           as Ctrl-C would in its terminal
-  launchway runs cancel 12                        also ends a run whose command was killed";
+  launchway runs cancel 12                        also ends a run whose command was killed
+  launchway runs cancel 12 --reason \"the wrong branch\" --server https://ci.example.com";
 
 /// `launchway runs resume`
 pub(super) const RUNS_RESUME: &str = "\
@@ -106,7 +107,8 @@ Examples:
 pub(super) const RUNS_RERUN: &str = "\
 Examples:
   launchway runs rerun                            the newest run, all of it
-  launchway runs rerun 12 --failed                only what failed, and what needs it";
+  launchway runs rerun 12 --failed                only what failed, and what needs it
+  launchway runs rerun 12 --failed --reason \"the disk was full\"";
 
 /// `launchway settings schema`
 pub(super) const SETTINGS_SCHEMA: &str = "\
@@ -236,6 +238,7 @@ pub(super) const WORKFLOWS_DISABLE: &str = "\
 Examples:
   launchway workflows disable nightly.yml         here only; GitHub hears nothing of it
   launchway workflows disable nightly.yml --repository octo/app --server https://ci.example.com
+  launchway workflows disable nightly.yml --reason \"it fails since the move\"
 
 A server runs it on no push, schedule or dispatch, and tells whoever pushes so; what runs goes on.";
 
@@ -626,7 +629,8 @@ Each job that is ready and has no runner stands below, in the order of its turn,
 /// `launchway runners drain`
 pub(super) const RUNNERS_DRAIN: &str = "\
 Examples:
-  launchway runners drain launchway --server https://ci.example.com      before its machine is worked on";
+  launchway runners drain launchway --server https://ci.example.com      before its machine is worked on
+  launchway runners drain launchway --reason \"a new kernel\" --server https://ci.example.com";
 
 /// `launchway runners resume`
 pub(super) const RUNNERS_RESUME: &str = "\

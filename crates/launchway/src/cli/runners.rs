@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 
 use super::limits::LimitArgs;
 use super::values::label;
-use super::{Format, examples};
+use super::{Format, ReasonArgs, examples};
 
 /// Whose runners.
 #[derive(Clone, Debug, Args)]
@@ -36,6 +36,8 @@ pub(crate) enum RunnersCommand {
         name: String,
         #[command(flatten)]
         of: OfServer,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Have one that was drained take jobs again
     #[command(after_help = examples::RUNNERS_RESUME)]
@@ -44,6 +46,8 @@ pub(crate) enum RunnersCommand {
         name: String,
         #[command(flatten)]
         of: OfServer,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }
 

@@ -8,7 +8,7 @@ use views::{RunFilter, RunState};
 
 use super::limits::LimitArgs;
 use super::values::whole;
-use super::{Format, examples};
+use super::{Format, ReasonArgs, examples};
 
 /// `launchway runs`
 #[derive(Clone, Debug, Subcommand)]
@@ -74,6 +74,8 @@ pub(crate) enum RunsCommand {
         run: RunRef,
         #[command(flatten)]
         at: ServerArg,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Go on with a run whose command was killed
     #[command(after_help = examples::RUNS_RESUME)]
@@ -89,6 +91,8 @@ pub(crate) enum RunsCommand {
         /// start again
         #[arg(long, value_name = "URL", requires = "yes", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "job_memory", "job_cpus", "job_processes", "offline"])]
         server: Option<String>,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Run it once more, as a new attempt
     #[command(after_help = examples::RUNS_RERUN)]
@@ -103,6 +107,8 @@ pub(crate) enum RunsCommand {
         /// On a server, which has what the run needs
         #[arg(long, value_name = "URL", conflicts_with_all = ["secrets", "secret_file", "environments", "labels", "job_memory", "job_cpus", "job_processes", "offline"])]
         server: Option<String>,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::sync::SyncCommand;
-use super::{Format, examples};
+use super::{Format, ReasonArgs, examples};
 
 /// For whom a value is.
 #[derive(Clone, Debug, Args)]
@@ -59,6 +59,8 @@ pub(crate) enum SecretsCommand {
         /// When it shall be another; `list` reminds of it
         #[arg(long, value_name = "YYYY-MM-DD")]
         rotate_by: Option<String>,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Forget a secret
     #[command(after_help = examples::SECRETS_REMOVE)]
@@ -70,6 +72,8 @@ pub(crate) enum SecretsCommand {
         kept_for: KeptFor,
         #[command(flatten)]
         at: AtServerArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Ask for every secret that is named and not set
     #[command(after_help = examples::SECRETS_SETUP)]
@@ -169,6 +173,8 @@ pub(crate) enum VarsCommand {
         value: String,
         #[command(flatten)]
         at: AtServerArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Forget a variable
     #[command(after_help = examples::VARS_REMOVE)]
@@ -178,6 +184,8 @@ pub(crate) enum VarsCommand {
         name: String,
         #[command(flatten)]
         at: AtServerArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }
 

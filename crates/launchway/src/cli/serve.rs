@@ -12,7 +12,7 @@ use server::Network;
 use super::limits::LimitArgs;
 use super::sign_in::SignInArgs;
 use super::values::{address, from_one, host, label, number, whole};
-use super::{Format, examples};
+use super::{Format, ReasonArgs, examples};
 use crate::serving::following::{EVERY_MAX, EVERY_MIN};
 use crate::serving::repositories::{Forks, SubjectForm};
 
@@ -231,6 +231,8 @@ pub(crate) enum TokensCommand {
         id: String,
         #[command(flatten)]
         at: AtServerOrData,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }
 
@@ -273,6 +275,8 @@ pub(crate) enum RepositoriesCommand {
         id: String,
         #[command(flatten)]
         at: HeldAt,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// List what is connected
     #[command(after_help = examples::REPOSITORIES_LIST)]
@@ -296,6 +300,8 @@ pub(crate) enum RepositoriesCommand {
         no_rules: bool,
         #[command(flatten)]
         data: DataArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Take a repository away, with its hooks; its runs stay
     #[command(after_help = examples::REPOSITORIES_REMOVE)]
@@ -304,6 +310,8 @@ pub(crate) enum RepositoriesCommand {
         which: String,
         #[command(flatten)]
         data: DataArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::serve::AtServerOrData;
-use super::{Format, examples};
+use super::{Format, ReasonArgs, examples};
 
 /// By which provider people sign in, and who may what.
 #[derive(Clone, Debug, Default, Args)]
@@ -67,6 +67,8 @@ pub(crate) enum PeopleCommand {
         name: String,
         #[command(flatten)]
         at: AtServerOrData,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// End somebody's sessions, and let whoever comes next under the name have it
     #[command(after_help = examples::PEOPLE_FORGET)]
@@ -75,5 +77,7 @@ pub(crate) enum PeopleCommand {
         name: String,
         #[command(flatten)]
         at: AtServerOrData,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }

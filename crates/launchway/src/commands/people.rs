@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::json;
-use server::{Access, AccessError, Person, PersonLine};
+use server::{Access, AccessError, Person, PersonLine, Reason};
 
 use crate::cli::{DataArgs, Format, PeopleCommand};
 use crate::distant::Client;
@@ -23,14 +23,14 @@ pub(crate) fn run(command: &PeopleCommand, state: Option<&Path>) -> Outcome {
             list(&people, *format);
             Ok(Exit::Done)
         }
-        PeopleCommand::Revoke { name, at } => {
+        PeopleCommand::Revoke { name, at, reason } => {
             let (name, count) = match &at.server {
-                Some(url) => Client::of(url)?.end_sessions(name)?,
+                Some(url) => Client::of(url)?.end_sessions(name, reason.said())?,
                 None => {
                     let data = place(&at.data, state)?;
                     let person = named(&data, name)?;
                     // Written down first: nothing ends that nobody hears of, whatever happens in between.
-                    data.record("people.revoke", person.name.clone())?;
+                    data.record_because("people.revoke", person.name.clone(), reason.said())?;
                     let count = end(&data, &person)?;
                     (person.name, count)
                 }
@@ -38,10 +38,10 @@ pub(crate) fn run(command: &PeopleCommand, state: Option<&Path>) -> Outcome {
             talk(&format!("{name}: {}; they can sign in again", ended(count)));
             Ok(Exit::Done)
         }
-        PeopleCommand::Forget { name, at } => {
+        PeopleCommand::Forget { name, at, reason } => {
             let (name, count) = match &at.server {
-                Some(url) => Client::of(url)?.forget_person(name)?,
-                None => forget(&place(&at.data, state)?, name)?,
+                Some(url) => Client::of(url)?.forget_person(name, reason.said())?,
+                None => forget(&place(&at.data, state)?, name, reason.said())?,
             };
             talk(&format!("{name}: {}; whoever signs in next so is {name}", ended(count)));
             Ok(Exit::Done)
@@ -50,9 +50,9 @@ pub(crate) fn run(command: &PeopleCommand, state: Option<&Path>) -> Outcome {
 }
 
 /// Forgets whose a name is; what they are called, and how many sessions ended.
-fn forget(data: &DataFolder, name: &str) -> Result<(String, usize), Failure> {
+fn forget(data: &DataFolder, name: &str, reason: &Reason) -> Result<(String, usize), Failure> {
     let person = named(data, name)?;
-    data.record("people.forget", person.whose())?;
+    data.record_because("people.forget", person.whose(), reason)?;
     let count = access(data).forget(&person, now()).map_err(failed)?;
     Ok((person.name, count))
 }

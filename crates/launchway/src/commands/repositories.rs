@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+use server::Reason;
 
 use super::tokens::place;
 use crate::cli::{AddRepositoryArgs, Format, GrantsArgs, RepositoriesCommand};
@@ -38,12 +39,12 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
             };
             held(&waiting, *format)
         }
-        RepositoriesCommand::LetIn { id, at } => match &at.server {
+        RepositoriesCommand::LetIn { id, at, reason } => match &at.server {
             Some(url) => {
-                let_in_said(Client::of(url)?.let_in(id)?);
+                let_in_said(Client::of(url)?.let_in(id, reason.said())?);
                 Ok(Exit::Done)
             }
-            None => let_in(&place(&at.data, state)?, id),
+            None => let_in(&place(&at.data, state)?, id, reason.said()),
         },
         RepositoriesCommand::List { format, at } => {
             let known = match &at.server {
@@ -52,11 +53,13 @@ pub(crate) fn run(command: &RepositoriesCommand, state: Option<&Path>) -> Outcom
             };
             list(&known, *format)
         }
-        RepositoriesCommand::Protect { which, rules, data, .. } => {
+        RepositoriesCommand::Protect { which, rules, data, reason, .. } => {
             let data = place(data, state)?;
-            protect::run(&data, which, rules.as_deref())
+            protect::run(&data, which, rules.as_deref(), reason.said())
         }
-        RepositoriesCommand::Remove { which, data } => remove(&place(data, state)?, which),
+        RepositoriesCommand::Remove { which, data, reason } => {
+            remove(&place(data, state)?, which, reason.said())
+        }
     }
 }
 
@@ -342,7 +345,7 @@ fn held_line(it: &Json) -> String {
     )
 }
 
-fn let_in(data: &DataFolder, id: &str) -> Outcome {
+fn let_in(data: &DataFolder, id: &str, reason: &Reason) -> Outcome {
     let none = || {
         Failure::new(Exit::Usage, format!("nothing waits that is called {id}"))
             .hint("launchway repositories held lists what does")
@@ -351,7 +354,7 @@ fn let_in(data: &DataFolder, id: &str) -> Outcome {
     let person = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER"));
     let by = person.unwrap_or_else(|_| "the server".into());
     let object = format!("{} {} at {}", held.repository, held.git_ref, held.commit);
-    let record = |_: &str| data.record("fork.let_in", object.clone());
+    let record = |_: &str| data.record_because("fork.let_in", object.clone(), reason);
     let let_in = repositories::let_in(data, id, &by, &record)?.ok_or_else(none)?;
     if let_in_said(let_in) > 0 && !data.is_served() {
         talk("hint: it begins when the server is started");
@@ -402,7 +405,7 @@ fn line(it: &Json) -> String {
     )
 }
 
-fn remove(data: &DataFolder, which: &str) -> Outcome {
+fn remove(data: &DataFolder, which: &str, reason: &Reason) -> Outcome {
     let Some(found) = repositories::find(data, which)? else {
         return Err(Failure::new(Exit::Usage, format!("{which} is not connected"))
             .hint("launchway repositories list shows what is"));
@@ -415,7 +418,7 @@ fn remove(data: &DataFolder, which: &str) -> Outcome {
     let name = &found.name;
     let rules = kept_rules(&found);
     let with = rules.map_or_else(String::new, |it| format!(", with the {it} that were kept of it"));
-    data.record("repository.remove", format!("{name}{with}"))?;
+    data.record_because("repository.remove", format!("{name}{with}"), reason)?;
     talk(&format!("{name} is run no more; its runs stay"));
     if !with.is_empty() {
         talk(&format!(

@@ -10,12 +10,12 @@ use crate::terminal::style::{Style, out, talk};
 pub(crate) fn run(command: &RunnersCommand) -> Outcome {
     match command {
         RunnersCommand::List { format, of } => list(&Client::of(&of.server)?.runners()?, *format),
-        RunnersCommand::Drain { name, of } => {
-            Client::of(&of.server)?.set_runner(name, "drain")?;
+        RunnersCommand::Drain { name, of, reason } => {
+            Client::of(&of.server)?.set_runner(name, "drain", reason.said())?;
             talk(&format!("{name} takes no job any more; what runs there goes on"));
         }
-        RunnersCommand::Resume { name, of } => {
-            Client::of(&of.server)?.set_runner(name, "resume")?;
+        RunnersCommand::Resume { name, of, reason } => {
+            Client::of(&of.server)?.set_runner(name, "resume", reason.said())?;
             talk(&format!("{name} takes jobs again"));
         }
     }

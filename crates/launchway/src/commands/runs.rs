@@ -38,10 +38,12 @@ pub(crate) fn run(command: RunsCommand, state: &StateFolder) -> Outcome {
             download::run(&store, &run, &names, &folder)
         }
         RunsCommand::Diff(args) => diff::run(&store, &args),
-        RunsCommand::Cancel { run, .. } => cancel::run(store, state, &run),
-        RunsCommand::Resume { run, yes, again, .. } => resume::run(store, state, &run, yes, &again),
-        RunsCommand::Rerun { run, failed, again, .. } => {
-            rerun::run(store, state, &run, failed, &again)
+        RunsCommand::Cancel { run, reason, .. } => cancel::run(store, state, &run, reason.said()),
+        RunsCommand::Resume { run, yes, again, reason, .. } => {
+            resume::run(store, state, &run, (yes, reason.said()), &again)
+        }
+        RunsCommand::Rerun { run, failed, again, reason, .. } => {
+            rerun::run(store, state, &run, (failed, reason.said()), &again)
         }
     }
 }

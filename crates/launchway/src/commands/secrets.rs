@@ -11,7 +11,7 @@ use std::path::Path;
 use event::Timestamp;
 use mask::Secret;
 use serde_json::json;
-use server::VALUE_BYTES_MAX;
+use server::{Reason, VALUE_BYTES_MAX};
 
 use self::named::{Given, Here, Line, Lines, State};
 use crate::cli::{AtServerArgs, Format, GroupArgs, SecretsCommand, SyncCommand};
@@ -30,7 +30,7 @@ pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
     let here = |at: &AtServerArgs| Here::look(at, state);
     match command {
         SecretsCommand::List(args) => list(&here(&args.at)?.secrets()?, args.format),
-        SecretsCommand::Set { name, kept_for, rotate_by, at } => {
+        SecretsCommand::Set { name, kept_for, rotate_by, at, reason } => {
             let here = here(at)?;
             let environment = kept_for.environment.as_deref();
             here.check_environment(environment)?;
@@ -38,12 +38,13 @@ pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
             // A slip is said before the value is asked for.
             rotate_by.as_deref().map(day).transpose()?;
             let value = value_of(&name)?;
-            keep(&here, (environment, &name), value, rotate_by.as_deref())
+            keep(&here, (environment, &name), value, (rotate_by.as_deref(), reason.said()))
         }
-        SecretsCommand::Remove { name, kept_for, at } => {
+        SecretsCommand::Remove { name, kept_for, at, reason } => {
             let here = here(at)?;
             let name = given::checked_name("secret", name)?;
-            let was_there = here.forget((kept_for.environment.as_deref(), &name), true)?;
+            let environment = kept_for.environment.as_deref();
+            let was_there = here.forget((environment, &name), true, reason.said())?;
             removed_or_not("secret", &name, was_there)
         }
         SecretsCommand::Setup { groups, kept_for, at } => {
@@ -71,14 +72,14 @@ fn keep(
     here: &Here,
     (environment, name): (Option<&str>, &str),
     value: String,
-    rotate_by: Option<&str>,
+    (rotate_by, reason): (Option<&str>, &Reason),
 ) -> Outcome {
     if value.is_empty() {
         return Err(Failure::new(Exit::Usage, format!("the value of {name} is empty"))
             .hint(format!("launchway secrets remove {name} forgets one")));
     }
     let value = Secret::new(value);
-    let replaced = here.keep((environment, name), Given::Secret(&value, rotate_by))?;
+    let replaced = here.keep((environment, name), Given::Secret(&value, rotate_by), reason)?;
     let owner = &here.owner;
     let place =
         environment.map_or_else(|| format!("for {owner}"), |it| format!("for {it} of {owner}"));
@@ -246,7 +247,7 @@ fn setup(here: &Here, groups: &GroupArgs, environment: Option<&str>) -> Outcome 
         talk(&format!("{name}: {why}"));
         match asked_for(name)? {
             None => left_out.push(name.as_str()),
-            Some(value) => drop(keep(here, (environment, name), value, None)?),
+            Some(value) => drop(keep(here, (environment, name), value, (None, &Reason::NONE))?),
         }
     }
     if !left_out.is_empty() {

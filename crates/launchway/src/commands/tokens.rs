@@ -5,7 +5,7 @@ use std::path::Path;
 
 use event::Timestamp;
 use serde_json::json;
-use server::{Access, AccessError, Holder, Scope, TokenLine};
+use server::{Access, AccessError, Holder, Reason, Scope, TokenLine};
 
 use crate::cli::{AtServerOrData, DataArgs, Format, TokenScope, TokensCommand};
 use crate::distant::Client;
@@ -56,12 +56,12 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
             list(&lines, *format);
             Ok(Exit::Done)
         }
-        TokensCommand::Revoke { id, at } => match &at.server {
+        TokensCommand::Revoke { id, at, reason } => match &at.server {
             Some(url) => {
-                Client::of(url)?.revoke_token(id)?;
+                Client::of(url)?.revoke_token(id, reason.said())?;
                 revoked(id)
             }
-            None => revoke(&place(&at.data, state)?, id),
+            None => revoke(&place(&at.data, state)?, id, reason.said()),
         },
     }
 }
@@ -250,7 +250,7 @@ fn line(token: &TokenLine, widest: usize, style: Style) -> String {
     format!("{id}  {name:<widest$}  {scope:<7}  {until}{person}{only}")
 }
 
-fn revoke(data: &DataFolder, id: &str) -> Outcome {
+fn revoke(data: &DataFolder, id: &str, reason: &Reason) -> Outcome {
     let none = || {
         Failure::new(Exit::Usage, format!("there is no token {id}"))
             .hint("launchway tokens list shows them")
@@ -262,7 +262,7 @@ fn revoke(data: &DataFolder, id: &str) -> Outcome {
     }
     // Written down first: nothing ends that nobody hears of, whatever happens in between.
     for object in access.ends_with(id, now()).map_err(failed)? {
-        data.record("token.revoke", object)?;
+        data.record_because("token.revoke", object, reason)?;
     }
     if !access.revoke(id).map_err(failed)? {
         return Err(none());

@@ -15,16 +15,17 @@ pub(crate) fn run(command: &VarsCommand, state: Option<&Path>) -> Outcome {
     let here = Here::look(command.at(), state)?;
     match command {
         VarsCommand::List(args) => list(&here, args.format),
-        VarsCommand::Set { name, value, .. } => {
+        VarsCommand::Set { name, value, reason, .. } => {
             let name = given::checked_name("variable", name)?;
             let value = given::checked_value("variable", &name, value)?;
-            here.keep((None, &name), Given::Variable(&value))?;
+            here.keep((None, &name), Given::Variable(&value), reason.said())?;
             talk(&format!("the variable {name} is kept for {}", here.owner));
             Ok(Exit::Done)
         }
-        VarsCommand::Remove { name, .. } => {
+        VarsCommand::Remove { name, reason, .. } => {
             let name = given::checked_name("variable", name)?;
-            removed_or_not("variable", &name, here.forget((None, &name), false)?)
+            let was_there = here.forget((None, &name), false, reason.said())?;
+            removed_or_not("variable", &name, was_there)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use repository::Repository;
 use serde_json::json;
-use server::{KnownWorkflow, Switched, WorkflowState};
+use server::{KnownWorkflow, Reason, Switched, WorkflowState};
 
 use super::whose::Whose;
 use crate::cli::{Format, WorkflowsCommand, pasted};
@@ -30,12 +30,12 @@ pub(crate) fn run(command: &WorkflowsCommand, state: Option<&Path>) -> Outcome {
                 });
             }
         }
-        WorkflowsCommand::Enable { workflow, .. } => {
-            let Switched { path, .. } = switch(&whose, workflow, true)?;
+        WorkflowsCommand::Enable { workflow, reason, .. } => {
+            let Switched { path, .. } = switch(&whose, workflow, true, reason.said())?;
             talk(&format!("{path} runs on its events again"));
         }
-        WorkflowsCommand::Disable { workflow, at } => {
-            let Switched { path, is_at_tip } = switch(&whose, workflow, false)?;
+        WorkflowsCommand::Disable { workflow, at, reason } => {
+            let Switched { path, is_at_tip } = switch(&whose, workflow, false, reason.said())?;
             let here = if at.repository.is_none() { " here" } else { "" };
             talk(&pasted::whole(&format!(
                 "{path} runs no more{here}, until: launchway workflows enable {workflow}"
@@ -85,7 +85,12 @@ fn not_there(whose: &Whose) -> &'static str {
 }
 
 /// Switches one off or on, and writes that down.
-fn switch(whose: &Whose, workflow: &str, is_on: bool) -> Result<Switched, Failure> {
+fn switch(
+    whose: &Whose,
+    workflow: &str,
+    is_on: bool,
+    reason: &Reason,
+) -> Result<Switched, Failure> {
     let action = if is_on { "workflow.enable" } else { "workflow.disable" };
     match whose {
         Whose::Here(state) => {
@@ -97,15 +102,15 @@ fn switch(whose: &Whose, workflow: &str, is_on: bool) -> Result<Switched, Failur
             let switched = switches::named((&known, &off), workflow, is_on)?;
             let path = &switched.path;
             let off = switches::switched_over(off, path, is_on)?;
-            journal::record(state, action, format!("{name} {path}"))?;
+            journal::record_because(state, (action, format!("{name} {path}")), reason)?;
             state.set_disabled(&name, &off)?;
             Ok(switched)
         }
         Whose::Folder(data, name) => {
-            let record = |path: &str| data.record(action, format!("{name} {path}"));
+            let record = |path: &str| data.record_because(action, format!("{name} {path}"), reason);
             switches::switch(data, name, workflow, is_on, &record)
         }
-        Whose::Server(client, name) => client.switch_workflow(name, workflow, is_on),
+        Whose::Server(client, name) => client.switch_workflow(name, workflow, is_on, reason),
     }
 }
 

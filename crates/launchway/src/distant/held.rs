@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::Value as Json;
-use server::LetIn;
+use server::{LetIn, Reason};
 
 use super::{Client, percent};
 use crate::exit::{Exit, Failure};
@@ -28,9 +28,9 @@ impl Client {
     }
 
     /// Lets in what waits under an id.
-    pub(crate) fn let_in(&self, id: &str) -> Result<LetIn, Failure> {
+    pub(crate) fn let_in(&self, id: &str, reason: &Reason) -> Result<LetIn, Failure> {
         let path = format!("/api/v1/held/{}/let-in", percent(id));
-        let admitted = serde_json::from_value(self.post(&path, None, &Json::Null)?);
+        let admitted = serde_json::from_value(self.post(&path, None, &reason.body())?);
         let Admitted { runs, switched_off } =
             admitted.map_err(|error| Failure::caused(Exit::Missing, error))?;
         Ok(LetIn { runs, switched_off })

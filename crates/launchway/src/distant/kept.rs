@@ -3,9 +3,9 @@
 use event::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use server::{KeptKind, NamedValue, SyncDone, SyncOrder, SyncPlan, SyncWish};
+use server::{KeptKind, NamedValue, Reason, SyncDone, SyncOrder, SyncPlan, SyncWish};
 
-use super::{Client, percent};
+use super::{Client, add, percent};
 use crate::exit::{Exit, Failure};
 use crate::serving::repositories::checked_name;
 
@@ -75,10 +75,11 @@ impl Client {
         repository: &str,
         key: KeptKey<'_>,
         value: &str,
-        rotate_by: Option<&str>,
+        (rotate_by, reason): (Option<&str>, &Reason),
     ) -> Result<(), Failure> {
-        let body =
+        let mut body =
             json!({ "value": value, "environment": key.environment, "rotate_by": rotate_by });
+        add(&mut body, reason);
         self.put(&key.path(repository)?, &body).map(drop)
     }
 
@@ -93,10 +94,15 @@ impl Client {
     }
 
     /// Forgets one.
-    pub(crate) fn forget(&self, repository: &str, key: KeptKey<'_>) -> Result<(), Failure> {
+    pub(crate) fn forget(
+        &self,
+        repository: &str,
+        key: KeptKey<'_>,
+        reason: &Reason,
+    ) -> Result<(), Failure> {
         let only = key.environment.map(|it| format!("?environment={}", percent(it)));
         let path = format!("{}{}", key.path(repository)?, only.unwrap_or_default());
-        self.delete(&path).map(drop)
+        self.delete(&path, reason).map(drop)
     }
 }
 

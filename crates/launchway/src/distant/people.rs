@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
-use server::{PersonLine, Scope, TokenLine};
+use server::{PersonLine, Reason, Scope, TokenLine};
 
 use super::{Client, percent};
 use crate::exit::{Exit, Failure};
@@ -59,8 +59,8 @@ impl Client {
     }
 
     /// Ends a token.
-    pub(crate) fn revoke_token(&self, id: &str) -> Result<(), Failure> {
-        self.delete(&format!("/api/v1/tokens/{}", percent(id))).map(drop)
+    pub(crate) fn revoke_token(&self, id: &str, reason: &Reason) -> Result<(), Failure> {
+        self.delete(&format!("/api/v1/tokens/{}", percent(id)), reason).map(drop)
     }
 
     /// Who signed in by the provider.
@@ -70,15 +70,24 @@ impl Client {
     }
 
     /// Ends somebody's sessions; what they are called, and how many these were.
-    pub(crate) fn end_sessions(&self, name: &str) -> Result<(String, usize), Failure> {
+    pub(crate) fn end_sessions(
+        &self,
+        name: &str,
+        reason: &Reason,
+    ) -> Result<(String, usize), Failure> {
         let path = format!("/api/v1/people/{}/revoke", percent(name));
-        let ended: Ended = read(self.post(&path, None, &Json::Null)?)?;
+        let ended: Ended = read(self.post(&path, None, &reason.body())?)?;
         Ok((ended.name, ended.sessions))
     }
 
     /// Ends somebody's sessions and forgets whose the name is; what they are called, and how many these were.
-    pub(crate) fn forget_person(&self, name: &str) -> Result<(String, usize), Failure> {
-        let ended: Ended = read(self.delete(&format!("/api/v1/people/{}", percent(name)))?)?;
+    pub(crate) fn forget_person(
+        &self,
+        name: &str,
+        reason: &Reason,
+    ) -> Result<(String, usize), Failure> {
+        let ended: Ended =
+            read(self.delete(&format!("/api/v1/people/{}", percent(name)), reason)?)?;
         Ok((ended.name, ended.sessions))
     }
 }

@@ -1,8 +1,7 @@
 //! Workflows of a server's repositories, switched off and on.
 
 use serde::Deserialize;
-use serde_json::Value as Json;
-use server::{KnownWorkflow, Switched};
+use server::{KnownWorkflow, Reason, Switched};
 
 use super::kept::of;
 use super::{Client, percent};
@@ -38,11 +37,12 @@ impl Client {
         repository: &str,
         workflow: &str,
         is_on: bool,
+        reason: &Reason,
     ) -> Result<Switched, Failure> {
         let verb = if is_on { "enable" } else { "disable" };
         let path = format!("{}/workflow-files/{}/{verb}", of(repository)?, percent(workflow));
         let Answer { path, at_tip } =
-            serde_json::from_value(self.post(&path, None, &Json::Null)?)
+            serde_json::from_value(self.post(&path, None, &reason.body())?)
                 .map_err(|error| Failure::caused(crate::exit::Exit::Missing, error))?;
         Ok(Switched { path, is_at_tip: at_tip })
     }

@@ -45,6 +45,7 @@ use std::time::{Duration, Instant, SystemTime};
 use rustix::fs::{FlockOperation, flock};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use server::Reason;
 
 use crate::acting;
 use crate::exit::{Exit, Failure};
@@ -192,7 +193,17 @@ impl DataFolder {
 impl DataFolder {
     /// Writes down what was done by a command on the machine itself.
     pub(crate) fn record(&self, action: &str, object: String) -> Result<(), Failure> {
-        crate::journal::record(&self.state, action, object)
+        self.record_because(action, object, &Reason::NONE)
+    }
+
+    /// The same, and why they did it.
+    pub(crate) fn record_because(
+        &self,
+        action: &str,
+        object: String,
+        reason: &Reason,
+    ) -> Result<(), Failure> {
+        crate::journal::record_because(&self.state, (action, object), reason)
     }
 
     /// How the server is reached that has the folder; none where none has.

@@ -16,9 +16,9 @@ use serde_json::json;
 use server::{
     Again, AnswerSaid, ConnectedRepository, ConsolePage, Dispatch, Engine, FollowedRepository,
     GateAnswer, GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
-    KnownWorkflow, LetIn, Named, Offer, Push, Received, Record, Refused, Runner, RunnerLink,
-    Switched, SyncDone, SyncOrder, SyncPlan, SyncWish, Takes, Teller, WaitingJob, Webhook, Why,
-    Workers,
+    KnownWorkflow, LetIn, Named, Offer, Push, Reason, Received, Record, Refused, Runner,
+    RunnerLink, Switched, SyncDone, SyncOrder, SyncPlan, SyncWish, Takes, Teller, WaitingJob,
+    Webhook, Why, Workers,
 };
 use versions::{VersionList, VersionRecord};
 use views::{DeploymentView, RunView};
@@ -134,7 +134,7 @@ impl Face {
         &self,
         stream: StreamId,
         which: Again,
-        by: &Actor,
+        (by, reason): (&Actor, &Reason),
         key: Option<&str>,
     ) -> Result<StreamId, Failure> {
         // Who asks again of `runs/7` means a newer attempt by then, and the same run.
@@ -167,7 +167,7 @@ impl Face {
             }
             request.secret_names = secrets.into_keys().collect();
             request.triggering_actor = by.name.as_str().into();
-            request.asked = Some(by.asked());
+            request.asked = Some(reason.asked(by));
             request.at = now();
             // What an earlier version took this one may refuse.
             if let Some(why) = intake::refused(&request) {
@@ -276,9 +276,10 @@ impl Engine for Face {
         Ok(())
     }
 
-    fn cancel(&self, stream: StreamId, by: &Actor) -> Result<(), Refused> {
+    fn cancel(&self, stream: StreamId, by: &Actor, reason: &Reason) -> Result<(), Refused> {
         self.driven(stream)?;
-        let reason = CancelReason::Person { by: by.name.clone(), asked: Some(by.asked()) };
+        let asked = Some(reason.asked(by));
+        let reason = CancelReason::Person { by: by.name.clone(), asked };
         self.intake.handle.send(Input::Cancel { stream: Some(stream), job: None, reason });
         Ok(())
     }
@@ -288,6 +289,7 @@ impl Engine for Face {
         stream: StreamId,
         which: Again,
         by: &Actor,
+        reason: &Reason,
         key: Option<&str>,
     ) -> Result<StreamId, Refused> {
         let view = self.view(stream)?;
@@ -300,18 +302,18 @@ impl Engine for Face {
         if view.conclusion.is_some() {
             self.intake.handle.let_go(stream);
         }
-        self.again(stream, which, by, key).map_err(refused)
+        self.again(stream, which, (by, reason), key).map_err(refused)
     }
 
-    fn resume(&self, stream: StreamId, by: &str) -> Result<(), Refused> {
+    fn resume(&self, stream: StreamId, by: &Actor, reason: &Reason) -> Result<(), Refused> {
         let view = self.driven(stream)?;
         let waits = |it: &views::JobView| matches!(it.waiting, Some(WaitReason::Person { .. }));
         if !view.jobs.iter().any(waits) {
             let message = "no job of it waits for a person";
             return Err(Refused::new(Why::Conflict, message));
         }
-        let by = MaskedText::without_secrets(by);
-        self.intake.handle.send(Input::Resume { stream, job: None, by });
+        let (by, asked) = (by.name.clone(), Some(reason.asked(by)));
+        self.intake.handle.send(Input::Resume { stream, job: None, by, asked });
         Ok(())
     }
 

@@ -411,7 +411,7 @@ impl<'i> Planning<'i> {
             _ if connected.github.is_some() => ("github", "github"),
             _ => ("", "git"),
         };
-        let asked = Asked { proof: proof.into(), source: source.into(), address: None };
+        let asked = Asked { proof: proof.into(), source: source.into(), ..Asked::default() };
         Ok(Planning {
             known: Known::of(state, &repository.root, &repository.head.id)?,
             intake,

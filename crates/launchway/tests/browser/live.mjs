@@ -105,15 +105,17 @@ const all = await page.$$eval("section.summary details", (all) => all.map((it) =
 same("the new one stands before it", all, [["Labels of late", false], ["Labels of early", true]]);
 
 // By a click, too.
-const answer = async (text) => {
+const answer = async (text, why = "") => {
   await page.click("button:text-is('Cancel')");
   same("it asks", await page.textContent("dialog h2"), "End this run? It cannot go on afterwards.");
+  await page.fill("dialog .why", why);
   await page.click(`dialog button:text-is("${text}")`);
 };
 await answer("No");
 await page.waitForSelector("dialog", { state: "detached" });
 same("no is no", new URL(page.url()).search, "");
-await answer("End it");
+same("why is asked where it is ended", await page.locator("form[action$='/cancel'] .why").isVisible(), false);
+await answer("End it", "it was only to be looked at");
 await page.waitForURL("**said=cancel");
 same("it was told", await page.textContent("[role=status]"), "The run was told to stop.");
 await page.waitForSelector("button:text-is('Re-run all')");
@@ -121,6 +123,7 @@ await page.waitForSelector("button:text-is('Re-run all')");
 // Without a script nothing asks, and the deed is done.
 const plain = await person({ javaScriptEnabled: false });
 await plain.goto(run);
+await plain.fill("form[action$='/rerun'] .why", "nobody looked");
 await Promise.all([plain.waitForURL("**/runs/1.2"), plain.click("button:text-is('Re-run all')")]);
 await browser.close();
 console.log(`${checks} checks, ${wrong} wrong, ${((Date.now() - began) / 1000).toFixed(1)} s`);

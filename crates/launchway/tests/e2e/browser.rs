@@ -403,6 +403,12 @@ fn what_somebody_does_on_a_live_page_stays_theirs() {
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     println!("{said}");
+    let because = |action: &str| {
+        let trail = serving.get(&format!("/api/v1/audit?action={action}")).json();
+        trail["decisions"][0]["reason"].clone()
+    };
+    assert_eq!(because("run.cancel"), "it was only to be looked at");
+    assert_eq!(because("run.again"), "nobody looked");
     serving.leave("end");
     serving.ended("1");
     serving.end();

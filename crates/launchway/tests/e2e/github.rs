@@ -659,7 +659,7 @@ fn code_of_forks_waits_and_gets_nothing() {
     let held: Json = serde_json::from_str(&held.stdout).expect("one waits");
     assert_eq!(held["ref"], "refs/pull/1/merge");
     let id = held["id"].as_str().expect("it has one");
-    let let_in = it.command(&["repositories", "let-in", id]);
+    let let_in = it.command(&["repositories", "let-in", id, "--reason", "it was read"]);
     assert_eq!((let_in.exit, &*let_in.stderr), (0, "1 run let in\n"));
     it.runs(1);
     let log = it.place.run(&["runs", "logs", "1", "--state", &data]).stdout;
@@ -700,7 +700,7 @@ fn code_of_forks_waits_and_gets_nothing() {
     let id = held["held"][0]["id"].as_str().expect("one");
     let file = "/api/v1/repositories/octo/app/workflow-files/asks.yml";
     assert_eq!(it.post(&format!("{file}/disable"), &it.token), 200);
-    let let_in = at_server(&["repositories", "let-in", id]);
+    let let_in = at_server(&["repositories", "let-in", id, "--reason", "it was read again"]);
     expect_test::expect![[r#"
         0 runs let in
         .github/workflows/asks.yml is switched off: it does not run
@@ -711,6 +711,8 @@ fn code_of_forks_waits_and_gets_nothing() {
     let decisions = audit["decisions"].as_array().expect("they are listed");
     // One was let in by a command: who runs the tests is not known.
     assert_eq!(decisions.iter().filter(|it| it["source"] == "command").count(), 1);
+    let why: Vec<_> = decisions.iter().map(|it| &it["reason"]).collect();
+    assert_eq!(why, ["it was read again", "", "it was read"]);
     let by_page = decisions.iter().filter(|it| it["source"] != "command");
     let said = by_page.map(|it| (it["actor"].clone(), it["refused"] == false));
     let said: Vec<_> = said.map(|(actor, done)| format!("{actor} {done}")).collect();

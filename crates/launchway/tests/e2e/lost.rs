@@ -37,10 +37,13 @@ fn a_lost_job_starts_again_when_somebody_says_so() {
         Said::from(command.output().expect("the binary starts"))
     };
     assert_eq!(from_elsewhere(&["runs", "resume", "1"]).exit, 2);
-    let resumed = from_elsewhere(&["runs", "resume", "1", "--yes"]);
+    let resumed = from_elsewhere(&["runs", "resume", "1", "--yes", "--reason", "it only waits"]);
     assert_eq!(resumed.exit, 0, "{}", resumed.stderr);
     wait_until("it runs again", || serving.mark("long") == "x\nx\n");
     serving.leave("go");
     assert_eq!(serving.ended("1")["conclusion"], "success");
+    let resumed = serving.get("/api/v1/audit?action=job.resume").json();
+    let resumed = &resumed["decisions"][0];
+    assert_eq!((&resumed["reason"], &resumed["source"]), (&"it only waits".into(), &"api".into()));
     serving.end();
 }

@@ -81,6 +81,7 @@ mod plan;
 mod postgres;
 mod promote;
 mod prune;
+mod reasons;
 mod refuse;
 #[cfg(feature = "docker")]
 #[path = "../../../registry/tests/house/server.rs"]

@@ -508,16 +508,21 @@ environments:
             .map(|it| (it["name"].clone(), it["sessions"].as_array().unwrap().len()))
             .collect();
         assert_eq!(names, [(json!("lena"), 2), (json!("mona"), 1)]);
-        assert_eq!(serving.command(&["people", "revoke", "MONA"]).exit, 0);
+        let revoke = ["people", "revoke", "MONA", "--reason", "her key was stolen"];
+        assert_eq!(serving.command(&revoke).exit, 0);
         assert_eq!(mona.ask("GET", &format!("{url}/audit"), "").status, 303);
         assert_eq!(serving.command(&["people", "revoke", "hubot"]).exit, 2);
-        let mut forget =
-            serving.place.launchway(&["people", "forget", "mona", "--server", &serving.url]);
+        let forget = ["people", "forget", "mona", "--server", &serving.url, "--reason", "she left"];
+        let mut forget = serving.place.launchway(&forget);
         let forgotten = forget.env("LAUNCHWAY_TOKEN", &serving.token).output().expect("it starts");
         assert_eq!(
             crate::harness::Said::from(forgotten).stderr,
             "mona: 0 sessions ended; whoever signs in next so is mona\n"
         );
+        let trail = serving.get("/api/v1/audit?action=people").json();
+        let why: Vec<_> =
+            trail["decisions"].as_array().unwrap().iter().map(|it| &it["reason"]).collect();
+        assert_eq!(why, ["she left", "her key was stolen"]);
         // Signing out ends one of Lena's, and a restart none.
         assert_eq!(twice.ask("POST", &format!("{url}/sign-out"), "").status, 303);
         drop(login);

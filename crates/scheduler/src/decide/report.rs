@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use event::{
-    BlobId, CancelReason, Conclusion, ExitKind, Fence, JobKey, RunEvent, StreamId, Timestamp,
-    WaitReason,
+    Asked, BlobId, CancelReason, Conclusion, ExitKind, Fence, JobKey, RunEvent, StreamId,
+    Timestamp, WaitReason,
 };
 use mask::MaskedText;
 use protocol::Report;
@@ -186,21 +186,20 @@ pub(super) fn after_loss(node: &Node, at: Timestamp) -> RunEvent {
     if node.losses > LOSSES_MAX {
         return wait(format!("its worker was lost {} times", node.losses));
     }
-    RunEvent::JobRequeued { job, by: None, at }
+    RunEvent::JobRequeued { job, by: None, asked: None, at }
 }
 
 pub(super) fn resume(
     state: &State,
-    stream: StreamId,
-    job: Option<&JobKey>,
-    by: &MaskedText,
+    (stream, job): (StreamId, Option<&JobKey>),
+    (by, asked): (&MaskedText, Option<&Asked>),
     at: Timestamp,
 ) -> Result<Decided, Refusal> {
     let run = state.run(stream).ok_or(Refusal::UnknownRun(stream))?;
     let waits = |node: &&Node| node.phase == Phase::AwaitingPerson && node.cancel.is_none();
     let requeued = |node: &Node| {
-        let event = RunEvent::JobRequeued { job: node.key.clone(), by: Some(by.clone()), at };
-        (stream, event)
+        let (job, by, asked) = (node.key.clone(), Some(by.clone()), asked.cloned());
+        (stream, RunEvent::JobRequeued { job, by, asked, at })
     };
     let events: Decided = match job {
         None => run.nodes.iter().filter(waits).map(requeued).collect(),

@@ -199,7 +199,7 @@ impl World {
                 let reason = CancelReason::Forced { by, asked: None };
                 self.input(Input::Cancel { stream, job: None, reason, at });
             }
-            "resume" => self.input(Input::Resume { stream, job: None, by, at }),
+            "resume" => self.input(Input::Resume { stream, job: None, by, asked: None, at }),
             "clock" => {
                 let minutes: u64 = rest.parse().expect("minutes");
                 self.now = Timestamp(self.now.0 + minutes * 60_000);

@@ -17,9 +17,7 @@ use crate::app::{Shared, blocking};
 use crate::approvals::{self, AnswerSaid, GateAnswer, Waiting, as_member, person};
 use crate::guard::Who;
 use crate::problem::Problem;
-
-/// A longer reason is no reason.
-pub(crate) const REASON_CHARS_MAX: usize = 1_000;
+use crate::reason::Reason;
 
 /// Operations about approvals.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -204,11 +202,7 @@ pub(crate) fn given(
         ("confirm", Some(word)) => AnswerSaid::Confirm(word),
         _ => return Err(Problem::bad("`decision` is approve, reject, or confirm with a `word`.")),
     };
-    let reason = reason.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
-    if reason.as_ref().is_some_and(|it| it.chars().count() > REASON_CHARS_MAX) {
-        return Err(Problem::bad("The reason is too long."));
-    }
-    Ok((what, said, reason))
+    Ok((what, said, Reason::given(reason)?.as_str().map(str::to_owned)))
 }
 
 async fn answer(

@@ -13,7 +13,6 @@ use serde_json::{Value as JsonValue, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Operation;
-use super::approvals::REASON_CHARS_MAX;
 use super::openapi::{many, number, object, or_null, text, yes_no};
 use crate::access::Scope;
 use crate::app::{Shared, blocking};
@@ -21,6 +20,7 @@ use crate::deployed;
 use crate::engine::HandedIn;
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::reason::Because;
 
 /// Operations about them.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -64,7 +64,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Have a deployment end, or go back: whoever drives it is told, once however often it is asked",
         scope: Scope::Operate,
         query: &[],
-        body: Some("CancelDeployment"),
+        body: Some("Because"),
         answer: (202, "DeploymentToStop"),
         route: || post(cancel),
     },
@@ -103,11 +103,6 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         "properties": { "signed": text() },
         "additionalProperties": false,
     });
-    let cancel = json!({
-        "type": "object",
-        "properties": { "reason": { "type": ["string", "null"], "maxLength": REASON_CHARS_MAX } },
-        "additionalProperties": false,
-    });
     let handed = [
         ("decision", json!({ "enum": ["approved", "rejected"] })),
         ("by", or_null("string")),
@@ -118,7 +113,6 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         ("ApprovalRequest", object(&request, &[])),
         ("Signed", signed),
         ("HandedIn", object(&handed, &[])),
-        ("CancelDeployment", cancel),
         ("DeploymentToStop", object(&[("deployment", number()), ("driven", yes_no())], &[])),
     ]
 }
@@ -173,35 +167,19 @@ async fn hand_in(
     }))
 }
 
-/// Why somebody wants it to end.
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Cancel {
-    reason: Option<String>,
-}
-
 async fn cancel(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(id): Path<u64>,
-    body: axum::body::Bytes,
+    Because(reason): Because,
 ) -> Result<(StatusCode, Json<JsonValue>), Problem> {
-    let shape = |_| Problem::bad("The body is {\"reason\": TEXT}, or there is none.");
-    let Cancel { reason } = match body.is_empty() {
-        true => Cancel::default(),
-        false => serde_json::from_slice(&body).map_err(shape)?,
-    };
-    let reason = reason.map(|it| it.trim().to_owned()).filter(|it| !it.is_empty());
-    if reason.as_ref().is_some_and(|it| it.chars().count() > REASON_CHARS_MAX) {
-        return Err(Problem::bad(format!("The reason is longer than {REASON_CHARS_MAX} letters.")));
-    }
     let turn = turn(&app.stopping)?;
     blocking(move || {
         let none = || Problem::not_found(format!("there is no deployment {id}"));
         let id = DeploymentId(id);
         let known = deployed::view(&app, id)?.ok_or_else(none)?;
         who.may_in(Scope::Operate, &known.request.environment)?;
-        let is_driven = app.engine.cancel_deployment(id, &who.actor(), reason.as_deref())?;
+        let is_driven = app.engine.cancel_deployment(id, &who.actor(), reason.as_str())?;
         drop(turn);
         Ok((StatusCode::ACCEPTED, Json(json!({ "deployment": id, "driven": is_driven }))))
     })

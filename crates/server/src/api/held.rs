@@ -13,6 +13,7 @@ use crate::engine::HeldPush;
 use crate::guard::Who;
 use crate::pages;
 use crate::problem::Problem;
+use crate::reason::Because;
 
 /// Operations about code of forks.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -34,7 +35,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Let in what waits under an id, for that push alone; it is written down who did",
         scope: Scope::Operate,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "LetIn"),
         route: || post(let_in),
     },
@@ -80,7 +81,8 @@ async fn let_in(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
-    let it = blocking(move || pages::admit(&app, &who, &id)).await?;
+    let it = blocking(move || pages::admit(&app, &who, &id, &reason)).await?;
     Ok(Json(json!({ "runs": it.runs, "switched_off": it.switched_off })))
 }

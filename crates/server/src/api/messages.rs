@@ -16,6 +16,7 @@ use crate::app::{Shared, blocking};
 use crate::audit;
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::reason::Reason;
 use crate::wire::{MessageLine, MessageList, TroubledLine};
 
 /// Messages of one answer.
@@ -153,7 +154,12 @@ async fn retry(
             return Err(settled());
         }
         // Written down first: nothing is sent again that nobody hears of, whatever happens in between.
-        audit::record(&app, &who, ("message.retry", format!("message {number}")), (None, None))?;
+        audit::record(
+            &app,
+            &who,
+            ("message.retry", format!("message {number}")),
+            (&Reason::NONE, None),
+        )?;
         if !app.store.retry_delivery(number, app.now())? {
             return Err(settled());
         }
@@ -184,7 +190,7 @@ async fn test(
             &app,
             &who,
             ("message.test", format!("{repository} {rule}")),
-            (None, refused),
+            (&Reason::NONE, refused),
         )?;
         sent?;
         Ok(Json(json!({ "rule": rule })))

@@ -152,9 +152,13 @@ fn schemas() -> Json {
         ),
         "Rerun": json!({
             "type": "object",
-            "properties": { "only": { "enum": ["all", "failed"] } },
+            "properties": {
+                "only": { "enum": ["all", "failed", null] },
+                "reason": crate::reason::field(),
+            },
             "additionalProperties": false,
         }),
+        "Because": crate::reason::schema(),
         "Accepted": object(&[("run", number()), ("attempt", number())], &[]),
         "RepositoryList": object(&[("repositories", many(repository()))], &[]),
         "ConnectionList": object(&[("repositories", many(json!({ "type": "object" })))], &[]),

@@ -20,6 +20,7 @@ use crate::audit;
 use crate::engine::{Runner, Takes, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::reason::{Because, Reason};
 use crate::runner_link;
 use crate::standing::Standing;
 
@@ -57,7 +58,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Have a runner take no job any more; what runs there goes on",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "Runner"),
         route: || post(drain),
     },
@@ -68,7 +69,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Have a drained runner take jobs again",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "Runner"),
         route: || post(resume),
     },
@@ -180,23 +181,30 @@ async fn drain(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
-    set(app, who, name, Takes::Nothing).await
+    set(app, who, name, (Takes::Nothing, reason)).await
 }
 
 async fn resume(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
-    set(app, who, name, Takes::Jobs).await
+    set(app, who, name, (Takes::Jobs, reason)).await
 }
 
 /// Whether a runner takes jobs, for pages and for programs; written down either way.
-pub(crate) fn set_runner(app: &App, who: &Who, name: &str, takes: Takes) -> Result<(), Problem> {
+pub(crate) fn set_runner(
+    app: &App,
+    who: &Who,
+    name: &str,
+    (takes, reason): (Takes, &Reason),
+) -> Result<(), Problem> {
     who.may(Scope::Admin)?;
     let action = if takes == Takes::Nothing { "runner.drain" } else { "runner.resume" };
-    let record = audit::recorder(app, who, action, str::to_owned);
+    let record = audit::recorder(app, who, (action, reason), str::to_owned);
     Ok(app.engine.set_runner(name, takes, &record)?)
 }
 
@@ -204,10 +212,10 @@ async fn set(
     app: Shared,
     who: Who,
     name: String,
-    takes: Takes,
+    (takes, reason): (Takes, Reason),
 ) -> Result<Json<JsonValue>, Problem> {
     blocking(move || {
-        set_runner(&app, &who, &name, takes)?;
+        set_runner(&app, &who, &name, (takes, &reason))?;
         let runner = app.engine.runners().into_iter().find(|it| it.name == name);
         let runner = runner.ok_or_else(|| Problem::not_found("There is no such runner."))?;
         Ok(Json(line(&Runner { takes, ..runner })))

@@ -17,6 +17,7 @@ use crate::audit;
 use crate::guard::Who;
 use crate::keep::{KEEP_BODY_BYTES_MAX, KeepWish, KeptKind, KeptName, NamedValue, VALUE_BYTES_MAX};
 use crate::problem::Problem;
+use crate::reason::{Because, Reason};
 
 const ENVIRONMENT: (&str, &str, &str) =
     ("environment", "string", "Of this environment; without one, of all");
@@ -52,7 +53,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Forget a secret or a variable",
         scope: Scope::Admin,
         query: &[ENVIRONMENT],
-        body: None,
+        body: Some("Because"),
         answer: (200, "KeptList"),
         route: || delete(forget),
     },
@@ -80,6 +81,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             "value": text(),
             "environment": or_null("string"),
             "rotate_by": or_null("string"),
+            "reason": crate::reason::field(),
         },
         "additionalProperties": false,
     });
@@ -136,15 +138,23 @@ async fn list(
 type Address = Path<(String, String, String, String)>;
 
 /// Keeps or forgets, and writes that down before; or that it was refused, or failed.
-pub(crate) fn change(app: &App, who: &Who, wish: &KeepWish) -> Result<(), Problem> {
+pub(crate) fn change(
+    app: &App,
+    who: &Who,
+    wish: &KeepWish,
+    reason: &Reason,
+) -> Result<(), Problem> {
     let verb = if wish.value.is_some() { "set" } else { "remove" };
     let place = wish.environment.as_deref().map(|it| format!(" {it}")).unwrap_or_default();
     let object = format!("{}{place} {}", wish.repository, wish.name);
     let action = format!("{}.{verb}", wish.kind.as_str());
-    let done = app.engine.keep(wish, &audit::recorder(app, who, &action, |_| object.clone()));
+    let secret = wish.value.as_deref().filter(|_| wish.kind == KeptKind::Secret);
+    let reason = secret.map_or_else(|| reason.clone(), |value| reason.without(value));
+    let record = audit::recorder(app, who, (&action, &reason), |_| object.clone());
+    let done = app.engine.keep(wish, &record);
     if let Err(refused) = &done {
         let why = Some(refused.message.clone());
-        audit::record(app, who, (&action, object), (None, why))?;
+        audit::record(app, who, (&action, object.clone()), (&reason, why))?;
     }
     Ok(done?)
 }
@@ -159,6 +169,7 @@ struct Keep {
     value: String,
     environment: Option<String>,
     rotate_by: Option<String>,
+    reason: Option<String>,
 }
 
 /// A value's body. Of what says to be too long nothing is read: who asks before sending hears why,
@@ -189,14 +200,16 @@ async fn keep(
     let kind = kind_of(&kind)?;
     let body = body_of(request).await?;
     // What serde says of a body could be the value.
-    let Keep { value, environment, rotate_by } = serde_json::from_slice(&body).map_err(|_| {
-        Problem::bad("The body is such as {\"value\": TEXT, \"environment\": null}.")
-    })?;
+    let Keep { value, environment, rotate_by, reason } =
+        serde_json::from_slice(&body).map_err(|_| {
+            Problem::bad("The body is such as {\"value\": TEXT, \"environment\": null}.")
+        })?;
+    let reason = Reason::given(reason)?;
     let (repository, by) = (format!("{owner}/{name}"), who.name());
     let value = Some(value);
     let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
     blocking(move || {
-        change(&app, &who, &wish)?;
+        change(&app, &who, &wish, &reason)?;
         Ok(Json(described(&app, &wish.repository)?))
     })
     .await
@@ -212,6 +225,7 @@ async fn forget(
     Extension(who): Extension<Who>,
     Path((owner, name, kind, key)): Address,
     Query(Of { environment }): Query<Of>,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     let kind = kind_of(&kind)?;
@@ -219,7 +233,7 @@ async fn forget(
     let (value, rotate_by) = (None, None);
     let wish = KeepWish { repository, name: key, environment, kind, value, rotate_by, by };
     blocking(move || {
-        change(&app, &who, &wish)?;
+        change(&app, &who, &wish, &reason)?;
         Ok(Json(described(&app, &wish.repository)?))
     })
     .await

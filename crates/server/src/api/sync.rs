@@ -19,6 +19,7 @@ use crate::audit;
 use crate::engine::{Refused, Why};
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::reason::Reason;
 use crate::sync::{CHOSEN_MAX, SYNCED_MAX, SyncDone, SyncOrder, SyncPlan, SyncWish};
 
 /// Operations about them.
@@ -167,7 +168,7 @@ async fn sync(
     let turn = turn(&app)?;
     blocking(move || {
         let record = |action: &str, object: String| {
-            let recorded = audit::record(&app, &who, (action, object), (None, None));
+            let recorded = audit::record(&app, &who, (action, object), (&Reason::NONE, None));
             recorded.map_err(|problem| Refused::new(Why::Missing, problem.detail))
         };
         let done = app.engine.sync(&format!("{owner}/{name}"), &order, &record);

@@ -21,6 +21,7 @@ use crate::audit;
 use crate::guard::Who;
 use crate::people::Person;
 use crate::problem::Problem;
+use crate::reason::{Because, Reason};
 use crate::wire::{PersonLine, TokenLine};
 
 /// As long as a token lasts on the machine itself.
@@ -59,7 +60,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "End a token, with the sessions begun and the tokens made with it, at once",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "Token"),
         route: || delete(revoke),
     },
@@ -81,7 +82,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "End somebody's sessions, at once; they can sign in again",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "EndedSessions"),
         route: || post(end_sessions),
     },
@@ -92,7 +93,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "End somebody's sessions, and let whoever signs in next under the name have it",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "EndedSessions"),
         route: || delete(forget),
     },
@@ -178,13 +179,14 @@ async fn revoke(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(id): Path<String>,
+    Because(reason): Because,
 ) -> Result<Json<TokenLine>, Problem> {
     who.may(Scope::Admin)?;
-    blocking(move || Ok(Json(TokenLine::from(&end_token(&app, &who, &id)?)))).await
+    blocking(move || Ok(Json(TokenLine::from(&end_token(&app, &who, &id, &reason)?)))).await
 }
 
 /// Ends a token, with the sessions begun and the tokens made with it; says what it was.
-pub(crate) fn end_token(app: &App, who: &Who, id: &str) -> Result<Token, Problem> {
+pub(crate) fn end_token(app: &App, who: &Who, id: &str, reason: &Reason) -> Result<Token, Problem> {
     let none = || Problem::not_found(format!("there is no token {id}"));
     let found = app.access.list()?.into_iter().find(|it| it.id == id).ok_or_else(none)?;
     if !may_look_after(who, &found.repositories) {
@@ -192,7 +194,7 @@ pub(crate) fn end_token(app: &App, who: &Who, id: &str) -> Result<Token, Problem
     }
     // Written down first: no token ends that nobody hears of, whatever happens in between.
     for object in app.access.ends_with(id, app.now())? {
-        audit::record(app, who, ("token.revoke", object), (None, None))?;
+        audit::record(app, who, ("token.revoke", object), (reason, None))?;
     }
     if app.access.revoke(id)? { Ok(found) } else { Err(none()) }
 }
@@ -306,7 +308,7 @@ fn made(app: &App, who: &Who, wish: &Wish) -> Result<(Token, String), Problem> {
     })?;
     let (own, may) = (who.token.of_token(), token.may());
     let object = format!("{} {:?} may {may}, made with {own}", token.id, token.name);
-    audit::record(app, who, ("token.create", object), (None, None)).inspect_err(|_| {
+    audit::record(app, who, ("token.create", object), (&Reason::NONE, None)).inspect_err(|_| {
         // Nobody was shown it.
         let _ = app.access.revoke(&token.id);
     })?;
@@ -330,20 +332,26 @@ async fn end_sessions(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     blocking(move || {
-        let (person, ended) = end_person(&app, &who, &name)?;
+        let (person, ended) = end_person(&app, &who, &name, &reason)?;
         Ok(Json(json!({ "name": person.name, "sessions": ended })))
     })
     .await
 }
 
 /// Ends the sessions of somebody who signed in by the provider; says who that is, and how many there were.
-pub(crate) fn end_person(app: &App, who: &Who, name: &str) -> Result<(Person, usize), Problem> {
+pub(crate) fn end_person(
+    app: &App,
+    who: &Who,
+    name: &str,
+    reason: &Reason,
+) -> Result<(Person, usize), Problem> {
     let person = named(app, name)?;
     // Written down first: no session ends that nobody hears of, whatever happens in between.
-    audit::record(app, who, ("people.revoke", person.name.clone()), (None, None))?;
+    audit::record(app, who, ("people.revoke", person.name.clone()), (reason, None))?;
     let ended = app.access.end_sessions_of(&person, app.now())?;
     Ok((person, ended))
 }
@@ -352,11 +360,12 @@ async fn forget(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     blocking(move || {
         let person = named(&app, &name)?;
-        audit::record(&app, &who, ("people.forget", person.whose()), (None, None))?;
+        audit::record(&app, &who, ("people.forget", person.whose()), (&reason, None))?;
         let ended = app.access.forget(&person, app.now())?;
         Ok(Json(json!({ "name": person.name, "sessions": ended })))
     })

@@ -13,6 +13,7 @@ use crate::audit;
 use crate::engine::Switched;
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::reason::{Because, Reason};
 
 /// Operations about them.
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -34,7 +35,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Have a workflow run on no event, without touching its file; what runs goes on",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "SwitchedWorkflow"),
         route: || post(disable),
     },
@@ -45,7 +46,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Have a workflow run on its events again",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (200, "SwitchedWorkflow"),
         route: || post(enable),
     },
@@ -84,29 +85,31 @@ async fn disable(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     address: Address,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
-    blocking(move || switched(&app, &who, address, false)).await
+    blocking(move || switched(&app, &who, address, (false, &reason))).await
 }
 
 async fn enable(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     address: Address,
+    Because(reason): Because,
 ) -> Result<Json<JsonValue>, Problem> {
-    blocking(move || switched(&app, &who, address, true)).await
+    blocking(move || switched(&app, &who, address, (true, &reason))).await
 }
 
 fn switched(
     app: &App,
     who: &Who,
     Path((owner, name, file)): Address,
-    is_on: bool,
+    (is_on, reason): (bool, &Reason),
 ) -> Result<Json<JsonValue>, Problem> {
     who.may(Scope::Admin)?;
     let repository = format!("{owner}/{name}");
     let (action, state) =
         if is_on { ("workflow.enable", "on") } else { ("workflow.disable", "off") };
-    let record = audit::recorder(app, who, action, |path| format!("{repository} {path}"));
+    let record = audit::recorder(app, who, (action, reason), |path| format!("{repository} {path}"));
     let switched = app.engine.switch_workflow(&repository, &file, is_on, &record)?;
     let Switched { path, is_at_tip } = switched;
     Ok(Json(json!({ "path": path, "state": state, "at_tip": is_at_tip })))

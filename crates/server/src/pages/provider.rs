@@ -26,6 +26,7 @@ use crate::guard::{Who, attempt_cookie, set_attempt_cookie, set_cookie};
 use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::provider::{ComeBack, NotSignedIn, SignIn};
+use crate::reason::Reason;
 use crate::words::percent;
 
 #[derive(Template)]
@@ -128,7 +129,7 @@ fn admit(app: &App, back: ComeBack, address: IpAddr) -> Result<Admitted, Problem
         Ok((token, text)) => {
             let is_standing_by = app.stands_by;
             let who = Who { token, is_session: true, is_standing_by, address: Some(address) };
-            audit::record(app, &who, ("session.begin", object), (None, None))?;
+            audit::record(app, &who, ("session.begin", object), (&Reason::NONE, None))?;
             Ok(Ok((who.token, text, next)))
         }
         Err(error @ (AccessError::Taken(_) | AccessError::Name | AccessError::Machine)) => {

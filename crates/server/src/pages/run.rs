@@ -24,6 +24,7 @@ use crate::graph;
 use crate::guard::Who;
 use crate::links::NamedPlace;
 use crate::problem::Problem;
+use crate::reason::{Because, Reason};
 use crate::waterfall::{self, Table};
 use crate::words::{Moment, State as RunState, percent, run_href, size, stream_href};
 
@@ -379,11 +380,12 @@ pub(crate) async fn cancel(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(run): Path<String>,
+    Because(reason): Because,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.cancel(stream, &who.actor())?;
+        app.engine.cancel(stream, &who.actor(), &reason)?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&format!("{}?said=cancel", href.await?)).into_response())
@@ -392,6 +394,7 @@ pub(crate) async fn cancel(
 #[derive(Deserialize)]
 pub(crate) struct Only {
     only: Option<String>,
+    reason: Option<String>,
 }
 
 /// Runs it once more.
@@ -399,13 +402,14 @@ pub(crate) async fn rerun(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(run): Path<String>,
-    Form(Only { only }): Form<Only>,
+    Form(Only { only, reason }): Form<Only>,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     let which = if only.as_deref() == Some("failed") { Again::Failed } else { Again::All };
+    let reason = Reason::given(reason)?;
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        let stream = app.engine.rerun(stream, which, &who.actor(), None)?;
+        let stream = app.engine.rerun(stream, which, &who.actor(), &reason, None)?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&href.await?).into_response())
@@ -416,11 +420,12 @@ pub(crate) async fn resume(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(run): Path<String>,
+    Because(reason): Because,
 ) -> Result<Response, Problem> {
     who.may(Scope::Operate)?;
     let href = blocking(move || {
         let stream = app.stream(&run)?;
-        app.engine.resume(stream, &who.name())?;
+        app.engine.resume(stream, &who.actor(), &reason)?;
         Ok(stream_href(stream).unwrap_or_default())
     });
     Ok(Redirect::to(&format!("{}?said=resume", href.await?)).into_response())

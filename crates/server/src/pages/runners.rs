@@ -20,6 +20,7 @@ use crate::app::{App, Shared, blocking};
 use crate::engine::{Runner, Takes, WaitingJob};
 use crate::guard::Who;
 use crate::problem::Problem;
+use crate::reason::{Because, Reason};
 use crate::words::{Moment, State as RunState, percent, run_href};
 
 /// Waiting jobs that are shown; the API has all.
@@ -255,8 +256,9 @@ pub(crate) async fn drain_runner(
     state: State<Shared>,
     who: Extension<Who>,
     name: Path<String>,
+    Because(reason): Because,
 ) -> Result<Redirect, Problem> {
-    set(state, who, name, Takes::Nothing).await
+    set(state, who, name, (Takes::Nothing, reason)).await
 }
 
 /// Have it take jobs again.
@@ -264,16 +266,17 @@ pub(crate) async fn resume_runner(
     state: State<Shared>,
     who: Extension<Who>,
     name: Path<String>,
+    Because(reason): Because,
 ) -> Result<Redirect, Problem> {
-    set(state, who, name, Takes::Jobs).await
+    set(state, who, name, (Takes::Jobs, reason)).await
 }
 
 async fn set(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(name): Path<String>,
-    takes: Takes,
+    (takes, reason): (Takes, Reason),
 ) -> Result<Redirect, Problem> {
-    blocking(move || set_runner(&app, &who, &name, takes)).await?;
+    blocking(move || set_runner(&app, &who, &name, (takes, &reason))).await?;
     Ok(Redirect::to("/runners"))
 }

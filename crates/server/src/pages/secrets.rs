@@ -14,6 +14,7 @@ use crate::app::{Shared, blocking};
 use crate::guard::Who;
 use crate::keep::{KeepWish, KeptKind, KeptName, Named, NamedValue};
 use crate::problem::Problem;
+use crate::reason::Reason;
 use crate::words::{Moment, last_day, percent};
 
 #[derive(Template)]
@@ -139,6 +140,8 @@ pub(crate) struct Given {
     rotate_by: String,
     /// `keep` or `forget`
     deed: String,
+    /// Why.
+    reason: Option<String>,
 }
 
 /// Keeps or forgets one.
@@ -148,7 +151,8 @@ pub(crate) async fn kept(
     Form(given): Form<Given>,
 ) -> Result<Response, Problem> {
     who.may(Scope::Admin)?;
-    let Given { repository, kind, name, environment, value, rotate_by, deed } = given;
+    let Given { repository, kind, name, environment, value, rotate_by, deed, reason } = given;
+    let reason = Reason::given(reason)?;
     let kind =
         KeptKind::of(&kind).ok_or_else(|| Problem::bad("There are secrets and variables."))?;
     let some = |text: String| Some(text).filter(|it| !it.is_empty());
@@ -166,7 +170,7 @@ pub(crate) async fn kept(
     let place = blocking(move || {
         let who = who.within(&wish.repository)?;
         who.may(Scope::Admin)?;
-        change(&app, &who, &wish)?;
+        change(&app, &who, &wish, &reason)?;
         let (repository, name) = (percent(&wish.repository), percent(&wish.name));
         Ok(format!("/secrets?repository={repository}&said={name}"))
     });

@@ -18,6 +18,7 @@ use crate::guard::Who;
 use crate::in_force::{InForce, KeptRules, Setting};
 use crate::people::Person;
 use crate::problem::Problem;
+use crate::reason::Reason;
 use crate::words::{Moment, percent};
 
 /// Tokens that are shown, and people; the commands have all.
@@ -104,6 +105,8 @@ pub(crate) struct End {
     token: Option<String>,
     /// The sessions of somebody, by their name.
     sessions: Option<String>,
+    /// Why.
+    reason: Option<String>,
 }
 
 /// Ends it.
@@ -113,9 +116,10 @@ pub(crate) async fn ended(
     Form(end): Form<End>,
 ) -> Result<Response, Problem> {
     who.may(Scope::Admin)?;
+    let reason = Reason::given(end.reason)?;
     let said = blocking(move || match (end.token, end.sessions) {
-        (Some(id), None) => end_token(&app, &who, &id).map(|_| "token"),
-        (None, Some(name)) => end_person(&app, &who, &name).map(|_| "sessions"),
+        (Some(id), None) => end_token(&app, &who, &id, &reason).map(|_| "token"),
+        (None, Some(name)) => end_person(&app, &who, &name, &reason).map(|_| "sessions"),
         _ => Err(Problem::bad("The form names a `token`, or whose `sessions` are to end.")),
     });
     Ok(Redirect::to(&format!("/settings?said={}", said.await?)).into_response())

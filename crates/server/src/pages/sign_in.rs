@@ -14,6 +14,7 @@ use crate::audit;
 use crate::guard::{Who, set_cookie};
 use crate::peer::Peer;
 use crate::problem::Problem;
+use crate::reason::Reason;
 use crate::words::percent;
 
 /// A longer address is not one of ours.
@@ -81,7 +82,7 @@ pub(crate) async fn signed_in(
         let is_standing_by = shared.stands_by;
         let who = Who { token, is_session: true, is_standing_by, address };
         let browser = "a browser".to_owned();
-        audit::record(&shared, &who, ("session.begin", browser), (None, None))?;
+        audit::record(&shared, &who, ("session.begin", browser), (&Reason::NONE, None))?;
         Ok(Some(session))
     })
     .await?;
@@ -104,7 +105,12 @@ pub(crate) async fn sign_out(
     let shared = Shared::clone(&app);
     if who.is_session {
         blocking(move || {
-            audit::record(&shared, &who, ("session.end", "a browser".to_owned()), (None, None))?;
+            audit::record(
+                &shared,
+                &who,
+                ("session.end", "a browser".to_owned()),
+                (&Reason::NONE, None),
+            )?;
             Ok(shared.access.end_session(&who.token)?)
         })
         .await?;

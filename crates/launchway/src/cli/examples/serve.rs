@@ -85,7 +85,7 @@ who is called otherwise now, and for another provider.";
 pub(in crate::cli) const TOKENS_REVOKE: &str = "\
 Examples:
   launchway tokens revoke 0123456789abcdef --data /srv/launchway
-  launchway tokens revoke 0123456789abcdef --server https://ci.example.com";
+  launchway tokens revoke 0123456789abcdef --reason \"it leaked\" --server https://ci.example.com";
 
 /// `launchway repositories add`
 pub(in crate::cli) const REPOSITORIES_ADD: &str = "\

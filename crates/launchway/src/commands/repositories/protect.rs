@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use server::Reason;
+
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
@@ -11,7 +13,7 @@ use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 
 /// Keeps the rules of this file; without one, none any more.
-pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>) -> Outcome {
+pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>, reason: &Reason) -> Outcome {
     let Some(found) = repositories::find(data, which)? else {
         return Err(Failure::new(Exit::Usage, format!("{which} is not connected"))
             .hint("launchway repositories list shows what is"));
@@ -19,7 +21,8 @@ pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>) -> Outcom
     let name = found.name.clone();
     let Some(file) = file else {
         repositories::protect(data, &found, None)?;
-        data.record("repository.protect", format!("{name}, no rules are kept any more"))?;
+        let object = format!("{name}, no rules are kept any more");
+        data.record_because("repository.protect", object, reason)?;
         talk(&format!("{name}: its rules are those of its default branch alone"));
         return Ok(Exit::Done);
     };
@@ -39,7 +42,7 @@ pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>) -> Outcom
     let names: Vec<&str> = said.iter().map(|(name, _)| name.as_str()).collect();
     let digest = event::Digest::of(source.text().as_bytes());
     let object = format!("{name}, rules {digest} of {}", names.join(", "));
-    data.record("repository.protect", object)?;
+    data.record_because("repository.protect", object, reason)?;
     for (environment, sentences) in &said {
         talk(&format!("{name}: {environment}: {}", sentences.join(" ")));
     }

@@ -6,6 +6,7 @@ use driver::{Input, Owner};
 use event::CancelReason;
 use mask::MaskedText;
 use rustix::process::{Pid, Signal, kill_process};
+use server::Reason;
 use store::Store;
 
 use crate::cli::{AgainArgs, Format, LimitArgs, RunRef};
@@ -17,7 +18,12 @@ use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
 use crate::{again, journal};
 
-pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outcome {
+pub(crate) fn run(
+    store: Arc<Store>,
+    state: &StateFolder,
+    run: &RunRef,
+    reason: &Reason,
+) -> Outcome {
     let stream = journal::find(&store, run)?;
     let view = journal::view(&store, stream)?;
     if let Some(conclusion) = view.conclusion {
@@ -35,6 +41,10 @@ pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outco
             .hint(format!("launchway runs cancel {run} --server {url}")));
     }
     if let Some(pid) = holder {
+        // A signal says no reason, so that stands beside what its process writes down.
+        if reason.as_str().is_some() {
+            journal::record_because(state, ("run.cancel", stream.to_string()), reason)?;
+        }
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
         let told = pid.map(|pid| kill_process(pid, Signal::INT));
         return match told {
@@ -69,7 +79,8 @@ pub(crate) fn run(store: Arc<Store>, state: &StateFolder, run: &RunRef) -> Outco
     let engine = again::engine(state, store, &request_without_secrets, &nothing)?;
     let owner = engine.claim(stream)?;
     let by = MaskedText::without_secrets(&*request_without_secrets.actor);
-    let reason = CancelReason::Forced { by, asked: Some(crate::deploying::here()) };
+    let asked = Some(crate::deploying::here_because(reason));
+    let reason = CancelReason::Forced { by, asked };
     let cancel = Input::Cancel { stream: Some(stream), job: None, reason };
     engine.drive(&[owner], vec![cancel], &mut *reporter(Format::Human))?;
     Ok(Exit::Done)

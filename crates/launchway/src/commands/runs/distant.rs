@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use event::BlobId;
-use server::RunList;
+use server::{Reason, RunList};
 use views::{ArtifactView, JobView, RunFilter, RunRow, StepView};
 
 use super::{diff, download, list, logs, show};
@@ -45,13 +45,14 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
                 let url = at.server.as_ref()?;
                 Some(Client::of(url).and_then(|client| downloaded(&client, run, names, folder)))
             }
-            RunsCommand::Rerun { run, failed, server, .. } => {
+            RunsCommand::Rerun { run, failed, server, reason, .. } => {
                 let url = server.as_ref()?;
-                Some(Client::of(url).and_then(|client| again(&client, url, run, *failed)))
+                let how = (*failed, reason.said());
+                Some(Client::of(url).and_then(|client| again(&client, url, run, how)))
             }
-            RunsCommand::Resume { run, server, .. } => {
+            RunsCommand::Resume { run, server, reason, .. } => {
                 let url = server.as_ref()?;
-                Some(Client::of(url).and_then(|client| resumed(&client, url, run)))
+                Some(Client::of(url).and_then(|client| resumed(&client, url, run, reason.said())))
             }
             _ => None,
         };
@@ -63,9 +64,9 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
         }
         RunsCommand::Show { run, format, .. } => shown(&client, run, *format),
         RunsCommand::Watch { run, .. } => watched(&client, url, run),
-        RunsCommand::Cancel { run, .. } => {
+        RunsCommand::Cancel { run, reason, .. } => {
             let name = client.name(run)?;
-            client.cancel(&name)?;
+            client.cancel(&name, reason.said())?;
             talk(&format!(
                 "run {name} is told to stop; launchway runs watch {name} --server {url} shows how"
             ));
@@ -136,8 +137,8 @@ pub(crate) fn followed(client: &Client, url: &str, name: &str, format: Format) -
     Ok(exit_of_run(view.conclusion))
 }
 
-fn again(client: &Client, url: &str, run: &RunRef, failed: bool) -> Outcome {
-    let made = client.rerun(&client.name(run)?, failed)?;
+fn again(client: &Client, url: &str, run: &RunRef, (failed, reason): (bool, &Reason)) -> Outcome {
+    let made = client.rerun(&client.name(run)?, failed, reason)?;
     let (run, attempt) = made.split_once('.').unwrap_or((&made, "1"));
     talk(&format!(
         "run {run}, attempt {attempt}, was made; launchway runs watch {run} --server {url} follows it"
@@ -145,9 +146,9 @@ fn again(client: &Client, url: &str, run: &RunRef, failed: bool) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn resumed(client: &Client, url: &str, run: &RunRef) -> Outcome {
+fn resumed(client: &Client, url: &str, run: &RunRef, reason: &Reason) -> Outcome {
     let name = client.name(run)?;
-    client.resume(&name)?;
+    client.resume(&name, reason)?;
     talk(&format!(
         "the lost jobs of run {name} start again; launchway runs watch {name} --server {url} follows it"
     ));

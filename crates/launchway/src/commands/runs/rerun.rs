@@ -7,6 +7,7 @@ use driver::Input;
 use event::StreamId;
 use repository::Repository;
 use scheduler::Rerun;
+use server::Reason;
 use store::Store;
 
 use crate::cli::{AgainArgs, RunRef};
@@ -23,7 +24,7 @@ pub(crate) fn run(
     store: Arc<Store>,
     state: &StateFolder,
     run: &RunRef,
-    failed: bool,
+    (failed, reason): (bool, &Reason),
     args: &AgainArgs,
 ) -> Outcome {
     let before = journal::find(&store, run)?;
@@ -42,7 +43,7 @@ pub(crate) fn run(
         .allocate_attempt(request.run)
         .map_err(|error| Failure::caused(Exit::Missing, error))?;
     request.attempt = attempt;
-    request.asked = Some(crate::deploying::here());
+    request.asked = Some(crate::deploying::here_because(reason));
     request.at = now();
     let mut names: Vec<String> = engine.secrets.keys().cloned().collect();
     names.sort();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use driver::Input;
 use event::{JobKey, RunEvent, StreamId, WaitReason};
 use mask::MaskedText;
+use server::Reason;
 use store::Store;
 
 use crate::cli::{AgainArgs, RunRef};
@@ -20,7 +21,7 @@ pub(crate) fn run(
     store: Arc<Store>,
     state: &StateFolder,
     run: &RunRef,
-    yes: bool,
+    (yes, reason): (bool, &Reason),
     args: &AgainArgs,
 ) -> Outcome {
     let stream = journal::find(&store, run)?;
@@ -49,7 +50,10 @@ pub(crate) fn run(
     if !waiting.is_empty() {
         agree(&waiting, yes)?;
         let by = MaskedText::without_secrets(&*request.actor);
-        inputs.push(Input::Resume { stream, job: None, by });
+        let asked = Some(crate::deploying::here_because(reason));
+        inputs.push(Input::Resume { stream, job: None, by, asked });
+    } else if reason.as_str().is_some() {
+        talk("note: no lost job starts again because somebody says so: the reason is not kept");
     }
     let owners = [owner];
     let finish = engine.drive(&owners, inputs, &mut *reporter(args.format))?;

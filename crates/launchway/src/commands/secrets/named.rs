@@ -6,7 +6,7 @@ use std::path::Path;
 use event::Timestamp;
 use mask::Secret;
 use repository::Repository;
-use server::{KeptKind, Named, NamedValue};
+use server::{KeptKind, Named, NamedValue, Reason};
 use settings::SecretReference;
 use store::{Scope, Value};
 
@@ -199,11 +199,17 @@ impl Here {
         &self,
         (environment, name): (Option<&str>, &str),
         value: Given<'_>,
+        reason: &Reason,
     ) -> Result<bool, Failure> {
+        // Who says why may have said what.
+        let reason = match value {
+            Given::Secret(value, _) => &reason.without(value.expose()),
+            Given::Variable(_) => reason,
+        };
         let (state, is_servers) = match &self.keeper {
             Keeper::Folder { state, is_servers, .. } => (state, *is_servers),
             Keeper::Server(client) => {
-                return self.keep_at(client, (environment, name), value);
+                return self.keep_at(client, (environment, name), (value, reason));
             }
         };
         let by = is_servers.then(|| person().name.to_string());
@@ -215,7 +221,7 @@ impl Here {
         let scope =
             Scope { repository: self.owner.clone(), environment: environment.map(str::to_owned) };
         // Written down first: nothing is kept that nobody hears of, whatever happens in between.
-        self.record(state, action, (environment, name))?;
+        self.record(state, action, (environment, name), reason)?;
         let was_there =
             kept::vault(state).set_by(&scope, name, value, (now(), rotate_by), by.as_deref());
         was_there.map_err(kept::failed)
@@ -226,7 +232,7 @@ impl Here {
         &self,
         client: &Client,
         (environment, name): (Option<&str>, &str),
-        value: Given<'_>,
+        (value, reason): (Given<'_>, &Reason),
     ) -> Result<bool, Failure> {
         let kept = self.kept()?;
         let (kind, value, rotate_by, was_there) = match value {
@@ -237,7 +243,8 @@ impl Here {
             }
             Given::Variable(value) => ("variables", value, None, kept.variables.contains_key(name)),
         };
-        client.keep(&self.owner, KeptKey { kind, name, environment }, value, rotate_by)?;
+        let key = KeptKey { kind, name, environment };
+        client.keep(&self.owner, key, value, (rotate_by, reason))?;
         Ok(was_there)
     }
 
@@ -246,12 +253,13 @@ impl Here {
         &self,
         (environment, name): (Option<&str>, &str),
         is_secret: bool,
+        reason: &Reason,
     ) -> Result<bool, Failure> {
         let state = match &self.keeper {
             Keeper::Folder { state, .. } => state,
             Keeper::Server(client) => {
                 let kind = if is_secret { "secrets" } else { "variables" };
-                client.forget(&self.owner, KeptKey { kind, name, environment })?;
+                client.forget(&self.owner, KeptKey { kind, name, environment }, reason)?;
                 return Ok(true);
             }
         };
@@ -263,7 +271,7 @@ impl Here {
         };
         if vault.list(&self.owner).map_err(kept::failed)?.iter().any(is_it) {
             let action = if is_secret { "secret.remove" } else { "variable.remove" };
-            self.record(state, action, (environment, name))?;
+            self.record(state, action, (environment, name), reason)?;
         }
         vault.remove(&scope, name, is_secret).map_err(kept::failed)
     }
@@ -274,9 +282,11 @@ impl Here {
         state: &StateFolder,
         action: &str,
         (environment, name): (Option<&str>, &str),
+        reason: &Reason,
     ) -> Result<(), Failure> {
         let place = environment.map(|it| format!(" {it}")).unwrap_or_default();
-        journal::record(state, action, format!("{}{place} {name}", self.owner))
+        let object = format!("{}{place} {name}", self.owner);
+        journal::record_because(state, (action, object), reason)
     }
 
     /// Variables that are kept or named, by their names.

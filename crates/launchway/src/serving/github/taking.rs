@@ -214,8 +214,7 @@ impl Taking {
         let id = format!("{:015}-{id}", at.0);
         let Some((name, said)) = forge::read(&proven) else { return Became::Done };
         let is_found = looking::is_found(&webhook.id);
-        let found =
-            is_found.then(|| Asked { proof: "".into(), source: "looked".into(), address: None });
+        let found = is_found.then(|| Asked { source: "looked".into(), ..Asked::default() });
         let told = Told { taking: self, proven: &proven, at: *at, id: &id, times, found };
         let became = match repositories::on_github(&self.intake.data, &name) {
             Ok(Some(connected)) => told.take_up(&connected, said),
