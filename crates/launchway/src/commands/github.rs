@@ -77,10 +77,6 @@ fn connect(
     let who = GitHub::new(&place.api, credentials.clone()).who().map_err(github::failed)?;
     let place = Place { who, ..place };
     let made = github::keep(data, &place, credentials, new_secret)?;
-    let how = if place.app.is_some() { "an app" } else { "a token" };
-    let new = if made.is_some() { ", with a new secret for webhooks" } else { "" };
-    let object = format!("{} as {}, by {how}{new}", place.url, place.who);
-    data.record("github.connect", object)?;
     talk(&format!("connected to {} as {}", place.url, place.who));
     if let Some(secret) = made {
         let url = data.served_at()?.unwrap_or_else(|| "https://YOUR-SERVER".to_owned());

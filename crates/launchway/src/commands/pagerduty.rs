@@ -64,8 +64,6 @@ fn connect(data: &DataFolder, services: &Services, keep_secret: bool) -> Outcome
             .hint("give it on standard input, without --keep-secret"));
     }
     pagerduty::keep(data, services, secret.as_ref())?;
-    let names: Vec<String> = services.iter().map(|(id, here)| format!("{id}={here}")).collect();
-    data.record("pagerduty.connect", names.join(" "))?;
     talk(&format!("incidents of {} of PagerDuty's services are incidents here", services.len()));
     let url = data.served_at()?.unwrap_or_else(|| "https://YOUR-SERVER".to_owned());
     talk(&format!("its webhook (generic, V3) goes to {url}/webhooks/pagerduty"));
@@ -143,7 +141,6 @@ fn disconnect(data: &DataFolder) -> Outcome {
     if !pagerduty::forget(data)? {
         return Err(Failure::new(Exit::Usage, "this server is not connected to PagerDuty"));
     }
-    data.record("pagerduty.disconnect", String::new())?;
     talk("PagerDuty's webhooks are not taken any more; incidents that are here stay");
     Ok(Exit::Done)
 }

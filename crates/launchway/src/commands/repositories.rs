@@ -175,16 +175,14 @@ fn add(
     Ok(Exit::Done)
 }
 
-/// Connects it, or changes what is kept of it, and writes down who did. Gives it as it is known now.
+/// Connects it, or changes what is kept of it, once who does is written down. Gives it as it is known now.
 fn written_down(
     data: &DataFolder,
     path: &Path,
     make: impl FnOnce(Option<&Connected>) -> Result<Connected, Failure>,
 ) -> Result<Connected, Failure> {
     let program = std::env::current_exe().map_err(|error| Failure::caused(Exit::Missing, error))?;
-    let wanted = repositories::add(data, path, &program, make)?;
-    data.record("repository.add", in_words(&wanted))?;
-    Ok(wanted)
+    repositories::add(data, path, &program, make, |it| data.record("repository.add", in_words(it)))
 }
 
 fn hint_server(data: &DataFolder) {
@@ -410,15 +408,15 @@ fn remove(data: &DataFolder, which: &str, reason: &Reason) -> Outcome {
         return Err(Failure::new(Exit::Usage, format!("{which} is not connected"))
             .hint("launchway repositories list shows what is"));
     };
-    let found = repositories::remove(data, &found)?;
-    if let Some(followed) = &found.followed {
-        following::end(data, &found.name, followed)?;
-    }
-    looking::end(data, &found.name)?;
     let name = &found.name;
     let rules = kept_rules(&found);
     let with = rules.map_or_else(String::new, |it| format!(", with the {it} that were kept of it"));
     data.record_because("repository.remove", format!("{name}{with}"), reason)?;
+    repositories::remove(data, &found)?;
+    if let Some(followed) = &found.followed {
+        following::end(data, name, followed)?;
+    }
+    looking::end(data, name)?;
     talk(&format!("{name} is run no more; its runs stay"));
     if !with.is_empty() {
         talk(&format!(

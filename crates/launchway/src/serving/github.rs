@@ -32,7 +32,7 @@ use crate::random;
 use crate::terminal::time::now;
 
 /// No repository is called so: its jobs never see what stands under it.
-const OWNER: &str = "launchway:github";
+pub(super) const OWNER: &str = "launchway:github";
 const TOKEN: &str = "TOKEN";
 const KEY: &str = "APP_KEY";
 const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
@@ -111,8 +111,15 @@ impl Link {
     }
 }
 
-/// Keeps a connection that was tried. The webhook's secret stays, where there is one and no other is
-/// wanted; what comes back is a new one.
+/// Where it is, as whom, by what; for the audit trail.
+fn in_words(place: &Place, has_new_secret: bool) -> String {
+    let how = if place.app.is_some() { "an app" } else { "a token" };
+    let new = if has_new_secret { ", with a new secret for webhooks" } else { "" };
+    format!("{} as {}, by {how}{new}", place.url, place.who)
+}
+
+/// Keeps a connection that was tried, once that is written down. The webhook's secret stays, where there is one and
+/// no other is wanted; what comes back is a new one.
 pub(crate) fn keep(
     data: &DataFolder,
     place: &Place,
@@ -121,6 +128,9 @@ pub(crate) fn keep(
 ) -> Result<Option<Secret>, Failure> {
     let vault = kept::vault(&data.state);
     let scope = Scope { repository: OWNER.to_owned(), environment: None };
+    let known = vault.secrets(OWNER, None).map_err(kept::failed)?;
+    let is_new = wants_secret || !known.contains_key(WEBHOOK_SECRET);
+    data.record("github.connect", in_words(place, is_new))?;
     let set = |name: &str, value: &Secret| {
         vault.set(&scope, name, Value::Secret(value), (now(), None)).map(drop).map_err(kept::failed)
     };
@@ -128,8 +138,7 @@ pub(crate) fn keep(
         Credentials::Token(token) => set(TOKEN, token)?,
         Credentials::App { key, .. } => set(KEY, key)?,
     }
-    let known = vault.secrets(OWNER, None).map_err(kept::failed)?;
-    let made = if wants_secret || !known.contains_key(WEBHOOK_SECRET) {
+    let made = if is_new {
         let secret = Secret::new(random::hex::<32>()?);
         set(WEBHOOK_SECRET, &secret)?;
         Some(secret)

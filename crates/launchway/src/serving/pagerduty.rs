@@ -30,7 +30,7 @@ use crate::terminal::style::talk;
 use crate::terminal::time::now;
 
 /// No repository is called so: its jobs never see what stands under it.
-const OWNER: &str = "launchway:pagerduty";
+pub(super) const OWNER: &str = "launchway:pagerduty";
 const WEBHOOK_SECRET: &str = "WEBHOOK_SECRET";
 const FILE: &str = "pagerduty.json";
 /// Services there that nobody said anything about are named so often, each once.
@@ -110,6 +110,8 @@ pub(crate) fn keep(
     services: &Services,
     secret: Option<&Secret>,
 ) -> Result<(), Failure> {
+    let names: Vec<String> = services.iter().map(|(id, here)| format!("{id}={here}")).collect();
+    data.record("pagerduty.connect", names.join(" "))?;
     if let Some(secret) = secret {
         let scope = Scope { repository: OWNER.to_owned(), environment: None };
         let set = kept::vault(&data.state).set(
@@ -126,11 +128,14 @@ pub(crate) fn keep(
 
 /// Takes the connection away. Gives whether there was one.
 pub(crate) fn forget(data: &DataFolder) -> Result<bool, Failure> {
-    let was_there = services(data)?.is_some();
+    if services(data)?.is_none() && secret(data)?.is_none() {
+        return Ok(false);
+    }
+    data.record("pagerduty.disconnect", String::new())?;
     data::remove(&data.path(FILE))?;
     let scope = Scope { repository: OWNER.to_owned(), environment: None };
     let removed = kept::vault(&data.state).remove(&scope, WEBHOOK_SECRET, true);
-    Ok(removed.map_err(kept::failed)? || was_there)
+    removed.map(|_| true).map_err(kept::failed)
 }
 
 /// What proves its webhooks; none where nobody said it.

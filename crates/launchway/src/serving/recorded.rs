@@ -6,17 +6,23 @@ use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use clap::Parser as _;
+use forge::Credentials;
+use mask::Secret;
 use runners::{Fleet, FleetOptions};
 use server::Takes;
 use store::Store;
 
 use super::data::{self, DataFolder};
 use super::places::{Book, HERE, Machines};
+use super::repositories::Connected;
 use super::switches;
-use crate::cli::IssuerCommand;
+use super::{github, pagerduty, repositories};
+use crate::cli::{Cli, IssuerCommand};
 use crate::commands::issuer;
 use crate::deploying::cloud;
 use crate::exit::Failure;
+use crate::kept;
 
 const FILE: &str = ".github/workflows/ci.yml";
 
@@ -75,6 +81,38 @@ impl Place {
         switched.map(drop)
     }
 
+    fn connect(&self) -> Result<(), Failure> {
+        let path = self.folder.path().join("new.git");
+        self.git(&["init", "--quiet", "--bare", "new.git"]);
+        let connected: Connected =
+            serde_json::from_value(serde_json::json!({ "name": "octo/new", "path": path }))
+                .unwrap();
+        let record = |_: &Connected| self.record("octo/new");
+        let program = std::path::Path::new("/usr/bin/launchway");
+        repositories::add(&self.data, &path, program, |_| Ok(connected), record).map(drop)
+    }
+
+    fn disconnect(&self) -> Result<(), Failure> {
+        let data = self.data.path("").display().to_string();
+        let args = ["launchway", "repositories", "remove", "octo/new", "--data", &data];
+        crate::commands::dispatch(Cli::parse_from(args)).map(drop)
+    }
+
+    fn connect_pagerduty(&self) -> Result<(), Failure> {
+        let services =
+            serde_json::json!({ "P1": { "project": "app", "environment": "production" } });
+        let services = serde_json::from_value(services).unwrap();
+        pagerduty::keep(&self.data, &services, Some(&Secret::new("proof".to_owned())))
+    }
+
+    fn connect_github(&self) -> Result<(), Failure> {
+        let (url, who) = ("https://github.example.com", "launchway-ci");
+        let place = serde_json::json!({ "url": url, "api": url, "who": who });
+        let place = serde_json::from_value(place).unwrap();
+        let credentials = Credentials::Token(Secret::new("token".to_owned()));
+        github::keep(&self.data, &place, &credentials, false).map(drop)
+    }
+
     fn rotate(&self, at_once: bool) -> Result<(), Failure> {
         issuer::run(&IssuerCommand::Rotate { at_once }, &self.data.state).map(drop)
     }
@@ -85,7 +123,14 @@ impl Place {
         let off = switches::off(&self.data, "octo/app").unwrap();
         let keys = cloud::keys(&self.data.state).unwrap();
         let keys = keys.published(crate::terminal::time::now().0 / 1000).unwrap();
-        format!("{:?} {off:?} {keys:?}", machines[0].takes)
+        let known: Vec<String> =
+            repositories::all(&self.data).unwrap().into_iter().map(|it| it.name).collect();
+        let services = pagerduty::services(&self.data).unwrap();
+        let owners = [github::OWNER, pagerduty::OWNER];
+        let secrets =
+            owners.map(|it| kept::vault(&self.data.state).secrets(it, None).unwrap().len());
+        let takes = machines[0].takes;
+        format!("{takes:?} {off:?} {keys:?} {known:?} {services:?} {secrets:?}")
     }
 }
 
@@ -94,13 +139,18 @@ type Deed = fn(&Place) -> Result<(), Failure>;
 
 #[test]
 fn nothing_is_done_that_cannot_be_recorded() {
-    let deeds: [(&str, Deed); 6] = [
+    let deeds: [(&str, Deed); 11] = [
         ("a runner is drained", |it| it.takes(Takes::Nothing)),
         ("it takes jobs again", |it| it.takes(Takes::Jobs)),
         ("a workflow is switched off", |it| it.switch(false)),
         ("it is switched on", |it| it.switch(true)),
         ("a key is added", |it| it.rotate(false)),
         ("all keys are withdrawn", |it| it.rotate(true)),
+        ("a repository is connected", Place::connect),
+        ("it is removed", Place::disconnect),
+        ("GitHub is connected", Place::connect_github),
+        ("PagerDuty is connected", Place::connect_pagerduty),
+        ("it is not any more", |it| pagerduty::forget(&it.data).map(drop)),
     ];
     let place = Place::new();
     let journal = place.data.path("journal.db");

@@ -233,12 +233,13 @@ pub(crate) fn change<T>(
 }
 
 /// Connects the repository that lies at `path`, or changes what is kept of it, and writes its hooks: as `make` wants
-/// it, of what is known of it now.
+/// it, of what is known of it now; once `record` has written that down.
 pub(crate) fn add(
     data: &DataFolder,
     path: &Path,
     program: &Path,
     make: impl FnOnce(Option<&Connected>) -> Result<Connected, Failure>,
+    record: impl FnOnce(&Connected) -> Result<(), Failure>,
 ) -> Result<Connected, Failure> {
     // Known first: a push through the hook finds it.
     let wanted = change(data, |known| {
@@ -252,6 +253,7 @@ pub(crate) fn add(
         for hook in hooks_of(&wanted) {
             refuse_others(data, path, hook, program)?;
         }
+        record(&wanted)?;
         if before.is_none() {
             keeping::tell_found(data, &wanted.name)?;
             // Whoever took away one of this name was killed before it was forgotten.
@@ -374,21 +376,21 @@ pub(crate) fn protect(
     })
 }
 
-/// Takes it away, with its hooks. What ran stays. Gives what was known of it at the end.
-pub(crate) fn remove(data: &DataFolder, which: &Connected) -> Result<Connected, Failure> {
+/// Takes it away, with its hooks. What ran stays.
+pub(crate) fn remove(data: &DataFolder, which: &Connected) -> Result<(), Failure> {
     for hook in HOOKS {
         let path = which.path.join("hooks").join(hook);
         if is_ours(&path) {
             data::remove(&path)?;
         }
     }
-    let removed = change(data, |known| {
+    change(data, |known| {
         let at = known.iter().position(|it| it.path == which.path);
-        Ok(known.remove(at.ok_or_else(|| gone(which))?))
+        known.remove(at.ok_or_else(|| gone(which))?);
+        Ok(())
     })?;
     unheard::end(data, &which.name)?;
-    keeping::tell_left(data, &which.name)?;
-    Ok(removed)
+    keeping::tell_left(data, &which.name)
 }
 
 fn gone(which: &Connected) -> Failure {
@@ -497,19 +499,30 @@ mod tests {
         let (_folder, data) = connected(std::slice::from_ref(&one));
         let program = Path::new("/usr/bin/launchway");
         std::thread::scope(|scope| {
-            let added = add(&data, &one.path, program, |known| {
-                // Whoever comes now waits for its turn, and reads what stands there then.
-                scope.spawn(|| protect(&data, &one, Some("rules".to_owned())));
-                let environments = vec!["staging".to_owned()];
-                Ok(Connected { environments, ..known.cloned().expect("it is connected") })
-            });
+            let added = add(
+                &data,
+                &one.path,
+                program,
+                |known| {
+                    // Whoever comes now waits for its turn, and reads what stands there then.
+                    scope.spawn(|| protect(&data, &one, Some("rules".to_owned())));
+                    let environments = vec!["staging".to_owned()];
+                    Ok(Connected { environments, ..known.cloned().expect("it is connected") })
+                },
+                |_| Ok(()),
+            );
             assert_eq!(added.expect("it is changed").rules, None);
         });
         let known = all(&data).expect("it can be read").remove(0);
         assert_eq!((known.rules.as_deref(), known.environments.len()), (Some("rules"), 1));
         // And what is made of it is made of that.
-        let again =
-            add(&data, &one.path, program, |known| Ok(known.cloned().expect("it is known")));
+        let again = add(
+            &data,
+            &one.path,
+            program,
+            |known| Ok(known.cloned().expect("it is known")),
+            |_| Ok(()),
+        );
         assert_eq!(again.expect("nothing changes").rules.as_deref(), Some("rules"));
         remove(&data, &one).expect("it goes");
         let gone = protect(&data, &one, None).expect_err("it is gone");

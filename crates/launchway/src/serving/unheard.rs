@@ -262,7 +262,13 @@ mod tests {
         stale.write(&place.data, "octo/app").expect("ours");
         place.push("main");
         let (path, program) = (&place.connected.path, Path::new("/usr/bin/launchway"));
-        let added = repositories::add(&place.data, path, program, |_| Ok(place.connected.clone()));
+        let added = repositories::add(
+            &place.data,
+            path,
+            program,
+            |_| Ok(place.connected.clone()),
+            |_| Ok(()),
+        );
         added.expect("it is connected");
         // Nobody has our program there.
         std::fs::remove_dir_all(path.join("hooks")).expect("they are there");
