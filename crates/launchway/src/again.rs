@@ -17,8 +17,8 @@ use crate::files::write_beside;
 use crate::given;
 use crate::kept;
 use crate::levels::Levels;
-use crate::serving::default_branch::pinned;
-use crate::serving::keeping;
+use crate::serving::repositories::default_branch::pinned;
+use crate::serving::repositories::keeping;
 use crate::state::StateFolder;
 use crate::walls::{KeptIn, limits};
 

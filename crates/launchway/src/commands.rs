@@ -63,8 +63,8 @@ use std::process::ExitCode;
 use crate::acting;
 use crate::cli::{Cli, Command, EnvironmentsCommand, HookArgs, HookName};
 use crate::exit::{Failure, Outcome};
+use crate::serving::arriving::hook;
 use crate::serving::data::DataFolder;
-use crate::serving::hook;
 use crate::state::StateFolder;
 use target_host::IfTaken;
 

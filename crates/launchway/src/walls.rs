@@ -15,8 +15,8 @@ use sandbox::Support;
 use scheduler::{TrustedJobs, TrustedLabel};
 
 use crate::exit::{Exit, Failure};
-use crate::serving::backup;
-use crate::serving::gates::Guarded;
+use crate::serving::data::backup;
+use crate::serving::drive::gates::Guarded;
 use crate::terminal::style::talk;
 use crate::walls::job_user::Own;
 

@@ -13,7 +13,7 @@ use super::limits::LimitArgs;
 use super::sign_in::SignInArgs;
 use super::values::{address, from_one, host, label, number, whole};
 use super::{Format, ReasonArgs, examples};
-use crate::serving::following::{EVERY_MAX, EVERY_MIN};
+use crate::serving::arriving::following::{EVERY_MAX, EVERY_MIN};
 use crate::serving::repositories::{Forks, SubjectForm};
 
 /// Where a server keeps everything.

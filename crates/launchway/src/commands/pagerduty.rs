@@ -10,7 +10,7 @@ use crate::cli::{Format, PagerdutyCommand};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::DataFolder;
 use crate::serving::incidents::in_this_journal;
-use crate::serving::pagerduty::{self, Here, Services};
+use crate::serving::incidents::pagerduty::{self, Here, Services};
 use crate::serving::repositories;
 use crate::terminal::style::{out, talk};
 

@@ -14,12 +14,12 @@ use super::tokens::place;
 use crate::cli::{AddRepositoryArgs, Format, GrantsArgs, RepositoriesCommand};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::serving::connections;
+use crate::serving::arriving::following;
 use crate::serving::data::DataFolder;
-use crate::serving::default_branch;
-use crate::serving::following;
 use crate::serving::github::{self, Links, looking};
 use crate::serving::incidents::in_this_journal;
+use crate::serving::repositories::connections;
+use crate::serving::repositories::default_branch;
 use crate::serving::repositories::{
     self, Connected, Followed, Forks, IncidentLabel, Numbers, OnGitHub, SubjectForm,
 };

@@ -12,7 +12,7 @@ use crate::cli::{Format, WorkflowsCommand, pasted};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::journal;
-use crate::serving::switches;
+use crate::serving::repositories::switches;
 use crate::terminal::style::{Style, out, talk};
 
 pub(crate) fn run(command: &WorkflowsCommand, state: Option<&Path>) -> Outcome {

@@ -35,6 +35,11 @@
 //! pagerduty.json       which of PagerDuty's services is whose (what proves it is in the vault)
 //! ```
 
+pub(crate) mod backup;
+pub(crate) mod database;
+pub(super) mod ready;
+pub(crate) mod standing_by;
+
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
@@ -215,7 +220,7 @@ impl DataFolder {
     }
 
     /// How the server was reached that had it last.
-    pub(crate) fn reached(&self) -> Result<Option<super::hook::Reached>, Failure> {
+    pub(crate) fn reached(&self) -> Result<Option<super::arriving::hook::Reached>, Failure> {
         read(&self.path("server.json"))
     }
 }

@@ -3,6 +3,12 @@
 //! It is the loop that `launchway run` drives, on a thread of its own, and it never ends by itself.
 //! Whoever wants something of it sends it an input through a [`Handle`].
 
+pub(crate) mod gates;
+pub(super) mod places;
+pub(super) mod stood;
+pub(super) mod take_up;
+pub(super) mod tokens;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,11 +29,10 @@ use scheduler::{Answer, GateRead, Surroundings, Unserved};
 use server::Hub;
 use store::{Store, Sums};
 
+use self::places::{Book, Machines};
+use self::take_up::take_up;
+use self::tokens::JobTokens;
 use super::data::DataFolder;
-use super::places::{Book, Machines};
-use super::take_up::take_up;
-use super::tokens::JobTokens;
-use super::{gates, stood};
 use crate::again;
 use crate::artifacts::RunArtifacts;
 use crate::cli::{AgainArgs, Format, LimitArgs};

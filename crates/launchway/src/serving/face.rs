@@ -1,5 +1,11 @@
 //! What the pages may ask for, answered by the loop, the inbox, and the data folder.
 
+pub(super) mod deployments;
+pub(super) mod in_force;
+#[cfg(test)]
+mod recorded;
+pub(super) mod sign_in;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -23,21 +29,28 @@ use server::{
 use versions::{VersionList, VersionRecord};
 use views::{DeploymentView, RunView};
 
-use super::answers::{Keyed, order_name};
-use super::at_tips::AtTips;
+use self::in_force::Started;
+use super::arriving::dispatch;
+use super::arriving::following;
+use super::arriving::hook;
+use super::data;
+use super::data::ready::Readiness;
+use super::drive::gates;
+use super::drive::places::{self, HERE, Link, sentence};
+use super::drive::tokens::JobTokens;
+use super::github::syncing;
 use super::github::taking::Taking;
-use super::in_force::{self, Started};
+use super::incidents;
+use super::incidents::pagerduty::Pages;
+use super::intake::answers::{Keyed, order_name};
+use super::intake::orders::{Order, Ordered};
 use super::intake::{self, Intake};
-use super::orders::{Order, Ordered};
-use super::pagerduty::Pages;
-use super::places::{self, HERE, Link, sentence};
-use super::ready::Readiness;
+use super::repositories::at_tips::AtTips;
+use super::repositories::connections;
+use super::repositories::keeping;
+use super::repositories::switches;
+use super::repositories::tagged;
 use super::repositories::{self, Connected};
-use super::tokens::JobTokens;
-use super::{
-    connections, data, deployments, dispatch, following, gates, hook, incidents, keeping, switches,
-    syncing, tagged,
-};
 use crate::commands::look_ahead;
 use crate::deploying::console;
 use crate::deploying::stop::Stop;

@@ -13,6 +13,7 @@
 mod issues;
 pub(crate) mod looking;
 mod releasing;
+pub(crate) mod syncing;
 pub(crate) mod taking;
 pub(crate) mod telling;
 mod turns;

@@ -1,5 +1,7 @@
 //! Incidents that somebody tells a server of: on a page, or over the API.
 
+pub(crate) mod pagerduty;
+
 use std::sync::Arc;
 
 use event::{IncidentId, IncidentSource, ShippedBy};

@@ -1,16 +1,22 @@
 //! From what waits in the inbox to runs: each thing is taken once, whoever is killed when.
 //!
 //! ```text
-//! inbox/ID.push      what git said                                  (hook.rs)
-//! inbox/ID.order     the requests it became, numbered               written before any run is made (orders.rs)
+//! inbox/ID.push      what git said                                  (arriving/hook.rs)
+//! inbox/ID.order     the requests it became, numbered               written before any run is made (intake/orders.rs)
 //! pushes/ID.json     what is told of it
 //! ```
 //!
 //! The order is the intent: a run is made from it if the journal does not have that run yet. Both
 //! files go when all are made, the push first, so that nothing is planned twice.
 //!
-//! What is wrong with a push is an answer, and the push is over. What is wrong with the moment (`moment.rs`)
+//! What is wrong with a push is an answer, and the push is over. What is wrong with the moment (`intake/moment.rs`)
 //! is none: the push stays where it is, before all later ones of its repository, and is tried again.
+
+pub(super) mod answers;
+pub(super) mod moment;
+pub(super) mod numbers;
+pub(super) mod orders;
+pub(super) mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::MaybeUninit;
@@ -32,14 +38,14 @@ use server::Places;
 use store::Store;
 use syntax::Diagnostic;
 
+use self::orders::{Order, Ordered, Orders};
+use super::arriving::hook::{Answer, Pushed};
+use super::arriving::unheard;
 use super::data::{self, DataFolder};
 use super::drive::Handle;
-use super::gates;
-use super::hook::{Answer, Pushed};
-use super::moment;
-use super::orders::{Order, Ordered, Orders};
+use super::drive::gates;
+use super::repositories::switches;
 use super::repositories::{self, Connected};
-use super::{switches, unheard};
 use crate::again::Known;
 use crate::agree::MatterKind;
 use crate::cli::{EventArgs, Format};

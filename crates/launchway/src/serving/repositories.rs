@@ -1,5 +1,12 @@
 //! Repositories whose pushes are run, and the hooks in them.
 
+pub(super) mod at_tips;
+pub(crate) mod connections;
+pub(crate) mod default_branch;
+pub(crate) mod keeping;
+pub(crate) mod switches;
+pub(crate) mod tagged;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
@@ -13,10 +20,10 @@ use serde::{Deserialize, Serialize};
 use settings::Settings;
 use syntax::{Severity, Source};
 
+use super::arriving::hook::Pushed;
+use super::arriving::unheard;
 use super::data::{self, DataFolder, Record, cannot};
-use super::hook::Pushed;
-use super::orders::{Order, Orders};
-use super::{keeping, unheard};
+use super::intake::orders::{Order, Orders};
 use crate::exit::{Exit, Failure};
 
 /// A repository.
@@ -309,7 +316,7 @@ pub(crate) fn held(data: &DataFolder) -> Result<Vec<server::HeldPush>, Failure> 
         // One that is let in at this moment is gone.
         let Some(Order { runs, answer }) = Orders::held(data, &id)? else { continue };
         // What an earlier version ordered says it elsewhere, for some days.
-        let told = || data::read::<super::hook::Answer>(&data.told(&id)).ok().flatten();
+        let told = || data::read::<super::arriving::hook::Answer>(&data.told(&id)).ok().flatten();
         let answer = answer.or_else(told);
         let Some(request) = runs.first().map(|it| &it.request) else { continue };
         held.push(server::HeldPush {
@@ -343,7 +350,7 @@ pub(crate) fn let_in(
         it.request.terms.let_in_by = Some(by.to_owned());
         on.push(it);
     }
-    let mut answer = data::read::<super::hook::Answer>(&data.told(id))?.or(order.answer);
+    let mut answer = data::read::<super::arriving::hook::Answer>(&data.told(id))?.or(order.answer);
     if let Some(answer) = &mut answer {
         answer.is_held = false;
         answer.said.push(format!("let in by {by}"));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use mask::Secret;
 
 use crate::exit::{Exit, Failure, Outcome};
+use crate::serving::arriving::following;
 use crate::serving::data::DataFolder;
-use crate::serving::following;
 use crate::serving::repositories::{self, Connected, Followed};
 use crate::terminal::style::talk;
 use crate::terminal::time::now;

@@ -8,7 +8,8 @@ use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::files;
 use crate::serving::data::DataFolder;
-use crate::serving::{gates, repositories};
+use crate::serving::drive::gates;
+use crate::serving::repositories;
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 

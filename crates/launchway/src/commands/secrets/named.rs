@@ -17,7 +17,7 @@ use crate::distant::{Client, KeptKey, KeptLine};
 use crate::exit::{Exit, Failure};
 use crate::names::Needed;
 use crate::serving::data::DataFolder;
-use crate::serving::keeping;
+use crate::serving::repositories::keeping;
 use crate::settings_file::{Found, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::time::now;

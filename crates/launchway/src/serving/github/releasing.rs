@@ -22,9 +22,10 @@ use versions::{AtGitHub, Standing, Version, VersionRecord};
 use super::Link;
 use super::telling::{NotNow, Work};
 use crate::exit::{Exit, Failure};
-use crate::serving::orders::Orders;
+use crate::serving::data;
+use crate::serving::intake::orders::Orders;
+use crate::serving::repositories::tagged;
 use crate::serving::repositories::{self, Connected};
-use crate::serving::{data, tagged};
 use crate::terminal::time::now;
 use crate::versions::failed;
 

@@ -11,8 +11,8 @@ use crate::exit::{Exit, Failure};
 use crate::given;
 use crate::serving::data::DataFolder;
 use crate::serving::github::{Links, Place as Address};
-use crate::serving::keeping;
 use crate::serving::repositories::checked_name;
+use crate::serving::repositories::keeping;
 
 const GITHUB: &str = "https://github.com";
 

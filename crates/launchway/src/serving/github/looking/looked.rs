@@ -76,7 +76,7 @@ impl Looked {
 mod tests {
     use super::super::seen::When;
     use super::*;
-    use crate::serving::moved::NOTHING;
+    use crate::serving::arriving::moved::NOTHING;
     use crate::terminal::time::now;
 
     #[test]

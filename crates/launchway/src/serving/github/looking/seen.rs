@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::TakenWebhook;
 
-use crate::serving::moved::{NOTHING, called, moved};
+use crate::serving::arriving::moved::{NOTHING, called, moved};
 
 /// Where more tags are pushed at once GitHub tells of none, and no workflow runs there.
 pub(super) const TAGS_TOLD_MAX: usize = 3;

@@ -8,11 +8,11 @@ use repository::{About, Access, Mirror, RefUpdate, Repository, RepositoryError, 
 
 use super::Taking;
 use crate::exit::{Exit, Failure};
+use crate::serving::arriving::hook::{Answer, Pushed};
 use crate::serving::github::looking::{Move, When};
 use crate::serving::github::{Link, failed, issues, mirror};
-use crate::serving::hook::{Answer, Pushed};
 use crate::serving::intake::Event;
-use crate::serving::moment;
+use crate::serving::intake::moment;
 use crate::serving::repositories::{Connected, Forks, OnGitHub};
 use crate::terminal::time::now;
 
