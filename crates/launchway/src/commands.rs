@@ -60,12 +60,12 @@ pub(crate) use secrets::day;
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::acting;
 use crate::cli::{Cli, Command, EnvironmentsCommand, HookArgs, HookName};
 use crate::exit::{Failure, Outcome};
 use crate::serving::arriving::hook;
 use crate::serving::data::DataFolder;
 use crate::state::StateFolder;
+use crate::state::acting;
 use target_host::IfTaken;
 
 /// Does what the command line says.

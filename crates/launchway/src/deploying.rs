@@ -65,7 +65,7 @@ pub(crate) fn here_because(reason: &Reason) -> Asked {
 
 /// Where the environment does not say: the name of the account, else its number.
 fn account() -> String {
-    let number = crate::acting::began_as().to_string();
+    let number = crate::state::acting::began_as().to_string();
     let accounts = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = accounts.lines().find_map(|line| {
         let mut fields = line.split(':');

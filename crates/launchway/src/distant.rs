@@ -30,7 +30,7 @@ use views::{RunFilter, RunState, RunView};
 use crate::cli::RunRef;
 use crate::exit::{Exit, Failure};
 use crate::random;
-use crate::standing::Standing;
+use crate::running::standing::Standing;
 
 /// How long the server may take to begin an answer.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use syntax::{Diagnostic, RuleId};
 
-use crate::prepare::called::{LOCKED, UNREACHABLE};
+use crate::running::prepare::called::{LOCKED, UNREACHABLE};
 
 /// How a command ended, for scripts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

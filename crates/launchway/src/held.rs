@@ -1,6 +1,9 @@
 //! What the settings ask of a run that is over, and whether it is so: how much of the lines tests ran, how large
 //! images are.
 
+pub(crate) mod coverage;
+pub(crate) mod image_sizes;
+
 use event::{Conclusion, StreamId};
 use figures::{Figures, FiguresError};
 use forge::Limit;
@@ -11,7 +14,6 @@ use views::RunView;
 
 use crate::cli::Format;
 use crate::terminal::style::{Style, out};
-use crate::{coverage, image_sizes};
 
 /// What was found of one thing that is asked.
 #[derive(Clone, Debug, PartialEq)]

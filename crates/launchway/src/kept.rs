@@ -1,5 +1,7 @@
 //! Secrets and variables that are kept on this machine, for the repository that somebody stands in.
 
+pub(crate) mod syncing;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

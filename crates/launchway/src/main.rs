@@ -4,47 +4,28 @@
 //! the crates below, and shows what they say. Decisions live elsewhere. Data goes to standard
 //! output, talk to standard error; how it ended is the exit code (`exit.rs`).
 
-mod acting;
-mod again;
-mod agree;
-mod artifacts;
 mod cli;
-mod closing;
 mod commands;
-mod coverage;
 mod deploying;
-mod display;
 mod distant;
 mod doctor;
-mod engine;
 mod exit;
-mod files;
-mod given;
 mod goals;
 mod held;
-mod image_sizes;
 mod images;
 mod incidents;
 mod init;
 mod journal;
 mod kept;
-mod levels;
-mod names;
-mod plan;
-mod prepare;
 mod programs;
 mod random;
-mod remote;
-mod select;
+mod running;
 mod serving;
 mod settings_file;
-mod standing;
 mod state;
-mod syncing;
 mod telling;
 mod terminal;
 mod versions;
-mod walls;
 
 use std::process::ExitCode;
 

@@ -7,7 +7,7 @@ use settings::{FILE, Settings};
 use syntax::{Diagnostic, Severity};
 
 use crate::exit::{Exit, Failure};
-use crate::files;
+use crate::running::files;
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 

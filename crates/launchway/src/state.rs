@@ -1,5 +1,7 @@
 //! The state folder: where the journal, logs, caches and fetched actions of this person live.
 
+pub(crate) mod acting;
+
 use std::fs::DirBuilder;
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -9,8 +11,8 @@ use event::{Digest, StreamId};
 
 use crate::cli::pasted;
 use crate::exit::{Exit, Failure};
-use crate::files;
 use crate::random;
+use crate::running::files;
 use crate::terminal::style::talk;
 
 /// The folders, made on first use.

@@ -1,6 +1,8 @@
 //! What people see: diagnostics, failures, tables, runs while they happen.
 
+pub(crate) mod closing;
 pub(crate) mod diagnostics;
+pub(crate) mod display;
 pub(crate) mod failure;
 pub(crate) mod github;
 pub(crate) mod image_lines;

@@ -63,7 +63,7 @@ fn refuse_uncommitted(repository: &Repository, args: &BuildArgs) -> Result<(), F
     if repository.uncommitted.is_empty() || args.dirty || args.plan {
         return Ok(());
     }
-    let files = crate::prepare::refuse::count_files(repository.uncommitted.len() as u64);
+    let files = crate::running::prepare::refuse::count_files(repository.uncommitted.len() as u64);
     let first = &repository.uncommitted[0];
     let message =
         format!("{files} not committed ({first}): what is built could not be found again");

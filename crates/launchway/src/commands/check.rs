@@ -9,7 +9,7 @@ use syntax::{Diagnostic, Node, Severity, Source};
 
 use crate::cli::{CheckArgs, Format};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::files;
+use crate::running::files;
 use crate::terminal::diagnostics;
 use crate::terminal::plural::plural;
 use crate::terminal::style::{Style, out, talk};

@@ -9,7 +9,7 @@ use super::runs::followed;
 use crate::cli::{Format, RunArgs};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::given;
+use crate::running::given;
 use crate::terminal::style::talk;
 
 pub(crate) fn run(args: &RunArgs, url: &str) -> Outcome {

@@ -43,7 +43,7 @@ fn bare(text: &str) -> &str {
 
 fn read_contexts(path: &Path) -> Result<Object, Failure> {
     let shown = path.display().to_string();
-    let source = crate::files::read(path, &shown)?;
+    let source = crate::running::files::read(path, &shown)?;
     let json: serde_json::Value = serde_json::from_str(source.text()).map_err(|error| {
         let error = anyhow::Error::from(error).context(format!("{shown} is not JSON"));
         Failure::caused(Exit::Refused, error)

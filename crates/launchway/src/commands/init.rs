@@ -9,12 +9,12 @@ use syntax::{Severity, Source};
 
 use crate::cli::{Format, InitArgs, InitTarget};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::files;
 use crate::init::cloud::Cloud;
 use crate::init::compose::Seen;
 use crate::init::difference;
 use crate::init::look::{self, SeenService, plain_name};
 use crate::init::propose::{self, Proposed};
+use crate::running::files;
 use crate::terminal::style::{Style, out, talk};
 
 pub(crate) fn run(args: &InitArgs) -> Outcome {

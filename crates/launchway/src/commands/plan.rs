@@ -14,15 +14,18 @@ use workflow::{CallSecrets, JobBody, Workflow};
 use crate::cli::{PlanArgs, PlanFormat};
 use crate::commands::run;
 use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
-use crate::names::{Wanted, WantedNames};
-use crate::plan::{self, Decision, Missing, Plan, PlannedFile, PlannedRun, dot, human, json};
-use crate::prepare::{self, Chosen, Situation, called, inputs};
-use crate::remote::RemoteFiles;
-use crate::select::{self, Candidate, Choice, SwitchedOff};
+use crate::kept;
+use crate::running::names::{Wanted, WantedNames};
+use crate::running::plan::{
+    self, Decision, Missing, Plan, PlannedFile, PlannedRun, dot, human, json,
+};
+use crate::running::prepare::{self, Chosen, Situation, called, inputs};
+use crate::running::remote::RemoteFiles;
+use crate::running::select::{self, Candidate, Choice, SwitchedOff};
+use crate::running::{files, given};
 use crate::state::StateFolder;
 use crate::terminal::style::{Style, columns, out, talk};
 use crate::terminal::time::now;
-use crate::{files, given, kept};
 
 pub(crate) fn run(args: &PlanArgs, state: &StateFolder) -> Outcome {
     let repository =

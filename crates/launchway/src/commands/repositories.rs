@@ -18,11 +18,10 @@ use crate::serving::arriving::following;
 use crate::serving::data::DataFolder;
 use crate::serving::github::{self, Links, looking};
 use crate::serving::incidents::in_this_journal;
-use crate::serving::repositories::connections;
-use crate::serving::repositories::default_branch;
 use crate::serving::repositories::{
     self, Connected, Followed, Forks, IncidentLabel, Numbers, OnGitHub, SubjectForm,
 };
+use crate::serving::repositories::{connections, default_branch};
 use crate::serving::usable;
 use crate::terminal::plural::plural;
 use crate::terminal::style::{out, talk};

@@ -15,19 +15,21 @@ use syntax::Diagnostic;
 
 use super::dispatch;
 use crate::cli::{EventArgs, Executor, Format, RunArgs};
-use crate::engine::{Engine, Finish, LOCK_FILE, processors, sweep};
 use crate::exit::{Exit, Failure, Outcome, exit_of_findings};
-use crate::levels::Levels;
-use crate::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
-use crate::remote::RemoteFiles;
-use crate::select::{self, Candidate, Choice, SwitchedOff};
+use crate::running::engine::{Engine, Finish, LOCK_FILE, processors, sweep};
+use crate::running::levels::Levels;
+use crate::running::prepare::{self, Chosen, Numbers, Situation, called, foreseen, inputs, refuse};
+use crate::running::remote::RemoteFiles;
+use crate::running::select::{self, Candidate, Choice, SwitchedOff};
+use crate::running::walls::{KeptIn, limits};
+use crate::running::{agree, files, given};
 use crate::state::StateFolder;
+use crate::terminal::closing;
 use crate::terminal::diagnostics;
 use crate::terminal::report::reporter;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::now;
-use crate::walls::{KeptIn, limits};
-use crate::{agree, closing, files, given, journal, kept};
+use crate::{journal, kept};
 
 pub(crate) fn run(args: &RunArgs, state: &StateFolder) -> Outcome {
     if let Some(url) = &args.server {

@@ -7,12 +7,12 @@ use mask::Secret;
 use runners::{ConnectError, Station, StationError, StationOptions};
 
 use crate::cli::RunnerArgs;
-use crate::engine::processors;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::given;
+use crate::running::engine::processors;
+use crate::running::given;
+use crate::running::walls::{self, limits};
 use crate::state::StateFolder;
 use crate::terminal::style::{out, talk};
-use crate::walls::{self, limits};
 
 pub(crate) fn run(args: &RunnerArgs, state: Option<&Path>) -> Outcome {
     let token = std::env::var("LAUNCHWAY_TOKEN").ok().filter(|it| !it.is_empty());

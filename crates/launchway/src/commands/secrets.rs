@@ -16,7 +16,7 @@ use server::{Reason, VALUE_BYTES_MAX};
 use self::named::{Given, Here, Line, Lines, State};
 use crate::cli::{AtServerArgs, Format, GroupArgs, SecretsCommand, SyncCommand};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::given;
+use crate::running::given;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::{moment, now};
 

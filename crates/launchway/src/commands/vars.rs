@@ -8,7 +8,7 @@ use super::secrets::named::{Given, Here, Variable};
 use super::secrets::removed_or_not;
 use crate::cli::{Format, VarsCommand};
 use crate::exit::{Exit, Outcome};
-use crate::given;
+use crate::running::given;
 use crate::terminal::style::{Style, out, talk};
 
 pub(crate) fn run(command: &VarsCommand, state: Option<&Path>) -> Outcome {

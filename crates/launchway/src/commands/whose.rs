@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use crate::acting;
 use crate::cli::AtServerArgs;
 use crate::distant::Client;
 use crate::exit::{Exit, Failure};
 use crate::serving::data::DataFolder;
 use crate::state::StateFolder;
+use crate::state::acting;
 
 /// Where a command looks, and whose things it finds there.
 pub(super) enum Whose {

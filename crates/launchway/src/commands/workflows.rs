@@ -10,8 +10,8 @@ use server::{KnownWorkflow, Reason, Switched, WorkflowState};
 use super::whose::Whose;
 use crate::cli::{Format, WorkflowsCommand, pasted};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::files;
 use crate::journal;
+use crate::running::files;
 use crate::serving::repositories::switches;
 use crate::terminal::style::{Style, out, talk};
 

@@ -284,7 +284,8 @@ impl Source {
         if let (Some(repository), None, true) = (&repository, from, images.is_empty())
             && !repository.uncommitted.is_empty()
         {
-            let files = crate::prepare::refuse::count_files(repository.uncommitted.len() as u64);
+            let files =
+                crate::running::prepare::refuse::count_files(repository.uncommitted.len() as u64);
             let first = &repository.uncommitted[0];
             let message = format!(
                 "{files} not committed ({first}): what is shipped could not be found again"

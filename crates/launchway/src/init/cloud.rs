@@ -5,7 +5,7 @@ use std::path::Path;
 
 use syntax::{Mapping, Node, Source, yaml};
 
-use crate::files;
+use crate::running::files;
 
 /// What was read.
 #[derive(Clone, Debug, Default)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::compose::{self, Seen};
 use super::workflows;
 use crate::exit::Failure;
-use crate::files;
+use crate::running::files;
 
 /// A file as it would be.
 pub(crate) struct Proposed {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::compose::Seen;
 use super::look::{Language, SeenService, Tests};
 use super::propose::Proposed;
-use crate::files;
+use crate::running::files;
 
 const ACTION: &str = include_str!("workflows/action.yml");
 const CI: &str = include_str!("workflows/ci.yml");

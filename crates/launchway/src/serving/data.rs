@@ -52,10 +52,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use server::Reason;
 
-use crate::acting;
 use crate::exit::{Exit, Failure};
-use crate::files::write_beside;
+use crate::running::files::write_beside;
 use crate::state::StateFolder;
+use crate::state::acting;
 
 /// A file of ours is small, but for the requests of a push with many workflows.
 const FILE_BYTES_MAX: u64 = 256 << 20;

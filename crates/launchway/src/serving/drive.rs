@@ -33,14 +33,14 @@ use self::places::{Book, Machines};
 use self::take_up::take_up;
 use self::tokens::JobTokens;
 use super::data::DataFolder;
-use crate::again;
-use crate::artifacts::RunArtifacts;
 use crate::cli::{AgainArgs, Format, LimitArgs};
 use crate::deploying::checks::Runs;
-use crate::engine::{Engine, keep_log, log_of, tracking};
 use crate::exit::{Exit, Failure};
+use crate::running::again;
+use crate::running::artifacts::RunArtifacts;
+use crate::running::engine::{Engine, keep_log, log_of, tracking};
+use crate::running::walls::KeptIn;
 use crate::terminal::style::talk;
-use crate::walls::KeptIn;
 
 /// A longer queue is not looked through after each round ...
 const QUEUE_AT_ONCE: usize = 200;

@@ -55,11 +55,12 @@ use crate::commands::look_ahead;
 use crate::deploying::console;
 use crate::deploying::stop::Stop;
 use crate::exit::{Exit, Failure};
-use crate::prepare::refuse::UNKNOWN_LABEL;
+use crate::running::again;
+use crate::running::prepare::refuse::UNKNOWN_LABEL;
 use crate::state::StateFolder;
 use crate::telling::ServedTests;
 use crate::terminal::time::now;
-use crate::{again, goals, kept, random};
+use crate::{goals, kept, random};
 
 /// What the server is to its pages.
 pub(crate) struct Face {

@@ -46,20 +46,21 @@ use super::drive::Handle;
 use super::drive::gates;
 use super::repositories::switches;
 use super::repositories::{self, Connected};
-use crate::again::Known;
-use crate::agree::MatterKind;
 use crate::cli::{EventArgs, Format};
 use crate::commands::look_ahead;
 use crate::exit::{Exit, Failure};
-use crate::prepare::refuse::UNKNOWN_LABEL;
-use crate::prepare::{self, Chosen, Numbers, Situation, called, inputs};
-use crate::remote::RemoteFiles;
-use crate::select::{self, Candidate, Choice, SwitchedOff};
+use crate::kept;
+use crate::running::again::Known;
+use crate::running::agree::MatterKind;
+use crate::running::files;
+use crate::running::prepare::refuse::UNKNOWN_LABEL;
+use crate::running::prepare::{self, Chosen, Numbers, Situation, called, inputs};
+use crate::running::remote::RemoteFiles;
+use crate::running::select::{self, Candidate, Choice, SwitchedOff};
 use crate::telling;
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 use crate::terminal::time::now;
-use crate::{files, kept};
 
 /// A look at the inbox without a sign of something new, in seconds: what failed is tried again.
 const LOOK_SECONDS: i64 = 5;
@@ -515,7 +516,10 @@ impl<'i> Planning<'i> {
 
     /// Environments that the settings close, and those that nobody agreed to: one that rules guard asks
     /// people when a job comes to its gate.
-    fn not_agreed(&self, matters: &[crate::agree::Matter]) -> Result<Vec<String>, Failure> {
+    fn not_agreed(
+        &self,
+        matters: &[crate::running::agree::Matter],
+    ) -> Result<Vec<String>, Failure> {
         let mut said = Vec::new();
         for matter in matters {
             let MatterKind::Environment(name) = &matter.kind else { continue };
@@ -538,7 +542,10 @@ impl<'i> Planning<'i> {
     }
 
     /// Who may not deploy runs nothing by hand that names an environment, whatever its gate would ask.
-    fn refuse_environments(&self, matters: &[crate::agree::Matter]) -> Result<(), Failure> {
+    fn refuse_environments(
+        &self,
+        matters: &[crate::running::agree::Matter],
+    ) -> Result<(), Failure> {
         let everywhere = self.environments == Places::Everywhere;
         let refused = matters.iter().find_map(|matter| match &matter.kind {
             MatterKind::Environment(name) if self.environments.have(name) => None,

@@ -21,8 +21,7 @@ use crate::exit::{Exit, Failure};
 use crate::kept;
 use crate::serving::repositories::Connected;
 use crate::serving::repositories::default_branch::pinned;
-use crate::serving::repositories::keeping;
-use crate::serving::repositories::settings_at_tip;
+use crate::serving::repositories::{keeping, settings_at_tip};
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 

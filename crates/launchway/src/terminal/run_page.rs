@@ -3,7 +3,7 @@
 use event::{Conclusion, Status, Timestamp};
 use views::{JobView, RunView, StepView};
 
-use crate::standing::Standing;
+use crate::running::standing::Standing;
 use crate::terminal::report::mark;
 use crate::terminal::style::{Style, plain_width};
 use crate::terminal::time::{duration, moment};

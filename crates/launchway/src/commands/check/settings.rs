@@ -9,7 +9,7 @@ use settings::dotenv::{self, EnvFile};
 use syntax::{Diagnostic, Severity, Source, Span};
 
 use crate::exit::Failure;
-use crate::files;
+use crate::running::files;
 use crate::settings_file::{folder, read_env};
 
 /// What was found, in how many files.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::GrantsArgs;
 use crate::exit::{Exit, Failure};
-use crate::given;
+use crate::running::given;
 use crate::serving::repositories::Connected;
 
 /// A repository as it was known, if it was, with what is agreed to now.

@@ -6,7 +6,7 @@ use server::Reason;
 
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::files;
+use crate::running::files;
 use crate::serving::data::DataFolder;
 use crate::serving::drive::gates;
 use crate::serving::repositories;

@@ -10,13 +10,14 @@ use server::Reason;
 use store::Store;
 
 use crate::cli::{AgainArgs, Format, LimitArgs, RunRef};
-use crate::engine::sweep;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::running::again;
+use crate::running::engine::sweep;
 use crate::serving::data::DataFolder;
 use crate::state::StateFolder;
 use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
-use crate::{again, journal};
 
 pub(crate) fn run(
     store: Arc<Store>,

@@ -32,7 +32,7 @@ pub(crate) fn run(store: &Store, args: &DiffArgs) -> Outcome {
     let side = |stream| {
         let mut view = journal::view(store, stream)?;
         take_in(&mut view, &journal::earlier(store, stream)?);
-        Ok::<_, Failure>((crate::again::request(store, stream)?, view))
+        Ok::<_, Failure>((crate::running::again::request(store, stream)?, view))
     };
     let open: &Opens<'_> = &|view, job, own| logs::open(store, view, job, own);
     told([side(first)?, side(second)?], open, args.format)

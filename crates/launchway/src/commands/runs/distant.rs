@@ -8,11 +8,11 @@ use views::{ArtifactView, JobView, RunFilter, RunRow, StepView};
 
 use super::{diff, download, list, logs, show};
 use crate::cli::{Format, RunRef, RunsCommand};
-use crate::closing;
 use crate::distant::{Client, DistantRun};
-use crate::engine::exit_of_run;
 use crate::exit::{Exit, Outcome};
-use crate::standing::Standing;
+use crate::running::engine::exit_of_run;
+use crate::running::standing::Standing;
+use crate::terminal::closing;
 use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
 

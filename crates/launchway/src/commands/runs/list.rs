@@ -7,7 +7,7 @@ use views::{RunFilter, RunRow};
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
-use crate::standing::Standing;
+use crate::running::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::run_page::{sign, words};
 use crate::terminal::style::{Style, out, talk};

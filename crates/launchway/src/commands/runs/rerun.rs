@@ -13,12 +13,14 @@ use store::Store;
 use crate::cli::{AgainArgs, RunRef};
 use crate::commands::run::{look_ahead, refuse_findings};
 use crate::exit::{Exit, Failure, Outcome};
-use crate::levels::Levels;
+use crate::journal;
+use crate::running::levels::Levels;
+use crate::running::{again, agree};
 use crate::state::StateFolder;
+use crate::terminal::closing;
 use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
-use crate::{again, agree, closing, journal};
 
 pub(crate) fn run(
     store: Arc<Store>,

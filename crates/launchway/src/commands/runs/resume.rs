@@ -10,12 +10,14 @@ use server::Reason;
 use store::Store;
 
 use crate::cli::{AgainArgs, RunRef};
-use crate::engine::{Finish, sweep};
 use crate::exit::{Exit, Failure, Outcome};
+use crate::journal;
+use crate::running::again;
+use crate::running::engine::{Finish, sweep};
 use crate::state::StateFolder;
+use crate::terminal::closing;
 use crate::terminal::report::reporter;
 use crate::terminal::style::talk;
-use crate::{again, closing, journal};
 
 pub(crate) fn run(
     store: Arc<Store>,

@@ -12,7 +12,7 @@ use views::{JobView, RunView};
 use crate::cli::{Format, RunRef};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
-use crate::standing::Standing;
+use crate::running::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::image_lines::image_lines;
 use crate::terminal::run_page::{self, SummaryText};

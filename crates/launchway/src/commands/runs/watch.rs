@@ -9,12 +9,13 @@ use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
 use store::Store;
 
 use crate::cli::{Format, RunRef};
-use crate::engine::exit_of;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::standing::Standing;
+use crate::journal;
+use crate::running::engine::exit_of;
+use crate::running::standing::Standing;
 use crate::state::StateFolder;
+use crate::terminal::closing;
 use crate::terminal::report::reporter;
-use crate::{closing, journal};
 
 /// A look without a sign of change: the journal may have been changed in a way that gives none.
 const LOOK_SECONDS: i64 = 2;

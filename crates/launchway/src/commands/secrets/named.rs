@@ -15,13 +15,14 @@ use crate::commands::whose::Whose;
 use crate::deploying::person;
 use crate::distant::{Client, KeptKey, KeptLine};
 use crate::exit::{Exit, Failure};
-use crate::names::Needed;
+use crate::running::files;
+use crate::running::names::Needed;
 use crate::serving::data::DataFolder;
 use crate::serving::repositories::keeping;
 use crate::settings_file::{Found, load_if_there};
 use crate::state::StateFolder;
 use crate::terminal::time::now;
-use crate::{files, journal, kept, telling};
+use crate::{journal, kept, telling};
 
 /// Where somebody stands.
 pub(crate) struct Here {

@@ -6,8 +6,9 @@ use crate::commands::whose::servers_folder;
 use crate::exit::{Exit, Failure, Outcome};
 use crate::serving::data::DataFolder;
 use crate::state::StateFolder;
+use crate::state::acting;
 use crate::terminal::style::talk;
-use crate::{acting, journal, kept};
+use crate::{journal, kept};
 
 pub(super) fn run(data: Option<&Path>, state: Option<&Path>) -> Outcome {
     let state = folder(data, state)?;

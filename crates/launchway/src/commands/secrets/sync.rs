@@ -16,10 +16,11 @@ use super::named::Here;
 use crate::cli::{SyncArgs, SyncKind};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::kept::syncing::{Became, Chosen, Sync};
+use crate::running::given;
 use crate::state::StateFolder;
-use crate::syncing::{Became, Chosen, Sync};
 use crate::terminal::style::talk;
-use crate::{given, journal, kept};
+use crate::{journal, kept};
 
 pub(super) fn run(args: &SyncArgs, state: Option<&Path>) -> Outcome {
     let here = Here::look(&args.at, state)?;

@@ -51,7 +51,7 @@ impl Where {
             "texts": texts,
         });
         let at = self.kept_at(source, state);
-        let _ = crate::files::write_beside(&at, kept.to_string().as_bytes());
+        let _ = crate::running::files::write_beside(&at, kept.to_string().as_bytes());
         ruling
     }
 

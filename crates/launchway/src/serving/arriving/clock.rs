@@ -20,7 +20,7 @@ use workflow::{Calendar, Schedule};
 
 use super::hook::{Answer, Pushed};
 use crate::exit::Failure;
-use crate::files;
+use crate::running::files;
 use crate::serving::data;
 use crate::serving::intake::moment;
 use crate::serving::intake::{Event, Intake};

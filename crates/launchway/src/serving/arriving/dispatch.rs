@@ -6,9 +6,9 @@ use syntax::Source;
 use workflow::{Input, InputKind};
 
 use crate::exit::{Exit, Failure};
-use crate::files;
-use crate::prepare::inputs;
-use crate::select::{Candidate, Choice};
+use crate::running::files;
+use crate::running::prepare::inputs;
+use crate::running::select::{Candidate, Choice};
 use crate::serving::face::refused;
 use crate::serving::intake::orders::Ordered;
 use crate::serving::intake::{Intake, Planning, rendered};

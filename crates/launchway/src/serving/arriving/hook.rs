@@ -15,13 +15,13 @@ use repository::{RefUpdate, Repository, RepositoryError};
 use serde::{Deserialize, Serialize};
 use syntax::{Severity, Source};
 
-use crate::acting;
 use crate::cli::Format;
 use crate::exit::{Exit, Failure, Outcome};
-use crate::files;
 use crate::random;
+use crate::running::files;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::repositories;
+use crate::state::acting;
 use crate::terminal::diagnostics;
 use crate::terminal::style::{Style, talk};
 use crate::terminal::time::now;

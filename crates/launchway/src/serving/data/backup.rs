@@ -22,11 +22,12 @@ use super::database;
 use super::standing_by;
 use crate::cli::DatabaseArgs;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::kept;
 use crate::serving::data::{self, DataFolder, cannot};
 use crate::serving::repositories;
+use crate::state::acting;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::{moment, now};
-use crate::{acting, kept};
 
 /// Says that a folder is a whole copy.
 const MANIFEST: &str = "backup.json";

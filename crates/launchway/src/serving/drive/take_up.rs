@@ -12,9 +12,9 @@ use ports::{Journal, Lease};
 use runners::AllWorkers;
 use store::Store;
 
-use crate::again;
-use crate::engine::job_folder;
 use crate::exit::{Exit, Failure};
+use crate::running::again;
+use crate::running::engine::job_folder;
 use crate::serving::drive::Handle;
 use crate::terminal::plural::plural;
 use crate::terminal::style::talk;

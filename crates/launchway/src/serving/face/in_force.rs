@@ -7,16 +7,15 @@ use settings::Settings;
 use syntax::Source;
 
 use crate::cli::{LogFormat, ServeArgs, SignInArgs};
-use crate::engine::processors;
 use crate::exit::Failure;
-use crate::given;
+use crate::running::engine::processors;
+use crate::running::given;
+use crate::running::walls::{self, limits};
 use crate::serving::data::{self, DataFolder};
 use crate::serving::drive::gates;
 use crate::serving::drive::gates::Guarded;
-use crate::serving::github;
 use crate::serving::incidents::pagerduty;
-use crate::serving::repositories;
-use crate::walls::{self, limits};
+use crate::serving::{github, repositories};
 
 /// What is said of labels whose jobs run without walls.
 const WITHOUT_WALLS: &str = "Labels without walls";

@@ -20,11 +20,10 @@ use crate::exit::Failure;
 use crate::kept;
 use crate::serving::data::{self, DataFolder};
 use crate::serving::drive::places::{Book, HERE, Machines};
-use crate::serving::github;
 use crate::serving::incidents::pagerduty;
-use crate::serving::repositories;
 use crate::serving::repositories::Connected;
 use crate::serving::repositories::switches;
+use crate::serving::{github, repositories};
 
 const FILE: &str = ".github/workflows/ci.yml";
 

@@ -6,10 +6,10 @@ use server::{SyncDone, SyncId, SyncOrder, SyncPlan, SyncWish as Wish};
 
 use crate::exit::{Exit, Failure};
 use crate::kept;
+use crate::kept::syncing::{Became, Chosen, Looked, Recorded, Sync, said};
 use crate::serving::data::DataFolder;
 use crate::serving::github::{Link, Links};
 use crate::serving::repositories::keeping;
-use crate::syncing::{Became, Chosen, Looked, Recorded, Sync, said};
 
 /// What would be put there.
 pub(crate) fn plan(data: &DataFolder, repository: &str, wish: &Wish) -> Result<SyncPlan, Failure> {

@@ -16,13 +16,14 @@ use store::{Kept, Scope, Value, Vault};
 use syntax::Source;
 
 use crate::exit::{Exit, Failure};
-use crate::names::Needed;
+use crate::running::names::Needed;
+use crate::running::{files, given};
 use crate::serving::data::{DataFolder, Record};
 use crate::serving::repositories::{self, Connected};
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
-use crate::{files, given, kept, telling};
+use crate::{kept, telling};
 
 /// What the server keeps for itself stands under names that begin so.
 const OWN: &str = "launchway:";

@@ -8,7 +8,7 @@ use syntax::Source;
 
 use super::keeping::connected;
 use crate::exit::{Exit, Failure};
-use crate::files;
+use crate::running::files;
 use crate::serving::data::{DataFolder, Record};
 use crate::serving::repositories::Connected;
 

@@ -8,11 +8,10 @@ use super::super::named::Here;
 use crate::cli::SyncArgs;
 use crate::commands::github::checked;
 use crate::exit::{Exit, Failure};
-use crate::given;
+use crate::running::given;
 use crate::serving::data::DataFolder;
 use crate::serving::github::{Links, Place as Address};
-use crate::serving::repositories::checked_name;
-use crate::serving::repositories::keeping;
+use crate::serving::repositories::{checked_name, keeping};
 
 const GITHUB: &str = "https://github.com";
 

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 use server::{SyncPlan, SyncValue};
 
 use crate::cli::{Format, SyncArgs};
-use crate::syncing::Became;
+use crate::kept::syncing::Became;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::moment;
 

@@ -4,8 +4,8 @@ use event::{JobDefinition, JobKey};
 use syntax::Diagnostic;
 
 use crate::exit::{Exit, exit_of_findings};
-use crate::plan::card::Card;
-use crate::plan::{PlannedRun, Rehearsed};
+use crate::running::plan::card::Card;
+use crate::running::plan::{PlannedRun, Rehearsed};
 use crate::terminal::plural::plural;
 
 /// What keeps a file from running at all.

@@ -18,8 +18,8 @@ use event::{JobKey, SkipReason};
 use repository::{Repository, TriggeringEvent};
 use syntax::Diagnostic;
 
-use crate::agree::{Matter, MatterKind};
-use crate::prepare::refuse::count_files;
+use crate::running::agree::{Matter, MatterKind};
+use crate::running::prepare::refuse::count_files;
 
 pub(crate) use rehearsal::{Fate, Rehearsal, Rehearsed, rehearse};
 

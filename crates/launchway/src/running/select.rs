@@ -9,7 +9,7 @@ use workflow::{Strategy, TemplateKey, TemplateKind, Verdict, Workflow};
 
 use crate::cli::EventArgs;
 use crate::exit::{Exit, Failure};
-use crate::files;
+use crate::running::files;
 
 /// A workflow file with what could be read of it.
 pub(crate) struct Candidate {

@@ -11,12 +11,12 @@ use workflow::{JobBody, Step, StepBody, Template, Workflow};
 
 use crate::cli::Format;
 use crate::exit::{Exit, Failure};
-use crate::given;
-use crate::levels::Levels;
-use crate::names::WantedNames;
-use crate::prepare::foreseen::ForeseenJob;
-use crate::prepare::refuse::count_files;
-use crate::select::Candidate;
+use crate::running::given;
+use crate::running::levels::Levels;
+use crate::running::names::WantedNames;
+use crate::running::prepare::foreseen::ForeseenJob;
+use crate::running::prepare::refuse::count_files;
+use crate::running::select::Candidate;
 use crate::terminal::style::talk;
 
 /// Commands that give the commit away; whoever gets it must be able to find it again.

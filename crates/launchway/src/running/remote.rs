@@ -13,7 +13,7 @@ use event::WorkflowFile;
 use protocol::JobOptions;
 use workflow::Uses;
 
-use crate::engine::LOCK_FILE;
+use crate::running::engine::LOCK_FILE;
 use crate::state::StateFolder;
 use crate::terminal::style::talk;
 

@@ -21,7 +21,7 @@ use workflow::{Condition, Job, JobBody, Strategy, Template, TemplateKey, Templat
 use super::seen::{Seen, without_leg};
 use super::{Fate, Later, Rehearsed, read, slice};
 use crate::exit::{Exit, Failure};
-use crate::plan::foresight::{Foresight, Outlook};
+use crate::running::plan::foresight::{Foresight, Outlook};
 
 /// The state of a rehearsal.
 pub(super) struct Stage {

@@ -6,12 +6,12 @@ use store::Store;
 use views::RunView;
 
 use crate::cli::Format;
-use crate::engine::exit_of;
 use crate::exit::{Exit, Failure};
 use crate::held;
 use crate::journal;
+use crate::running::engine::exit_of;
+use crate::running::standing::Standing;
 use crate::settings_file::load_if_there;
-use crate::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::run_page::{self, SummaryText};
 use crate::terminal::style::{Style, columns, out, talk};

@@ -18,7 +18,7 @@ use workflow::{Job, Template, Workflow};
 use self::seen::Seen;
 use self::stage::Stage;
 use crate::exit::{Exit, Failure};
-use crate::plan::foresight::{After, Foresight};
+use crate::running::plan::foresight::{After, Foresight};
 
 /// How a job will fare.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,7 +7,7 @@ use expr::Value;
 use workflow::Workflow;
 
 use super::{Fate, Rehearsed};
-use crate::plan::foresight::{After, Foresight, Need};
+use crate::running::plan::foresight::{After, Foresight, Need};
 
 /// What is known of a run while it is played.
 pub(super) struct Seen<'s> {

@@ -14,7 +14,7 @@ use syntax::{Diagnostic, Node, RuleId, Severity, Source, Span};
 use workflow::{JobBody, Uses, Workflow};
 
 use crate::exit::Failure;
-use crate::files;
+use crate::running::files;
 
 /// Different files that one run may call.
 const FILES_MAX: usize = 50;

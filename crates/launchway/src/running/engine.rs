@@ -20,18 +20,18 @@ use repository::PrivateStore;
 use scheduler::Surroundings;
 use store::{Logs, Store, Sums};
 
-use crate::artifacts::RunArtifacts;
-use crate::display::{Display, Shown};
 use crate::exit::{Exit, Failure};
 use crate::kept;
-use crate::levels::Levels;
-use crate::prepare::refuse;
 use crate::random;
+use crate::running::artifacts::RunArtifacts;
+use crate::running::levels::Levels;
+use crate::running::prepare::refuse;
+use crate::running::walls::KeptIn;
 use crate::state::StateFolder;
+use crate::terminal::display::{Display, Shown};
 use crate::terminal::report::Reporter;
 use crate::terminal::style::talk;
 use crate::terminal::time::now;
-use crate::walls::KeptIn;
 
 /// What runs need besides their requests.
 pub(crate) struct Engine {

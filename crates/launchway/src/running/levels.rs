@@ -7,7 +7,7 @@ use std::path::Path;
 use settings::FILE;
 use syntax::Source;
 
-use crate::files;
+use crate::running::files;
 
 /// The lowest level at which something looks at the infrastructure; below it nothing signs in.
 const LEVEL_WITH_CLOUD: u32 = 3;

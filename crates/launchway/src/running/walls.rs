@@ -15,10 +15,10 @@ use sandbox::Support;
 use scheduler::{TrustedJobs, TrustedLabel};
 
 use crate::exit::{Exit, Failure};
+use crate::running::walls::job_user::Own;
 use crate::serving::data::backup;
 use crate::serving::drive::gates::Guarded;
 use crate::terminal::style::talk;
-use crate::walls::job_user::Own;
 
 /// Variables that name files, or folders of files, that let somebody in: of systemd, PostgreSQL, AWS, and those
 /// of programs that whoever started us may have set up likewise.

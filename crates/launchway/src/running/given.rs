@@ -14,7 +14,7 @@ use mask::Secret;
 use server::VALUE_BYTES_MAX;
 
 use crate::exit::{Exit, Failure};
-use crate::files;
+use crate::running::files;
 
 pub(crate) use gh::{token_for, token_of_gh};
 pub(crate) use person::from_person;

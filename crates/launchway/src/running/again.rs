@@ -11,16 +11,16 @@ use repository::{Bounds, HeldStore, PrivateStore, Repository, RepositoryError};
 use store::Store;
 
 use crate::cli::AgainArgs;
-use crate::engine::{Engine, LOCK_FILE};
 use crate::exit::{Exit, Failure};
-use crate::files::write_beside;
-use crate::given;
 use crate::kept;
-use crate::levels::Levels;
+use crate::running::engine::{Engine, LOCK_FILE};
+use crate::running::files::write_beside;
+use crate::running::given;
+use crate::running::levels::Levels;
+use crate::running::walls::{KeptIn, limits};
 use crate::serving::repositories::default_branch::pinned;
 use crate::serving::repositories::keeping;
 use crate::state::StateFolder;
-use crate::walls::{KeptIn, limits};
 
 /// The request that a stream begins with.
 pub(crate) fn request(store: &Store, stream: StreamId) -> Result<RunRequest, Failure> {
@@ -66,7 +66,7 @@ pub(crate) fn engine(
         lock_file,
         repository: path,
         identity,
-        width: crate::engine::processors(),
+        width: crate::running::engine::processors(),
     })
 }
 
