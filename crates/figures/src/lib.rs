@@ -47,7 +47,7 @@ mod since;
 mod slow_tests;
 mod tagged;
 mod tally;
-mod tests;
+mod test_results;
 
 pub use database::Figures;
 pub use error::FiguresError;
@@ -70,7 +70,7 @@ pub use since::{NoWindow, window};
 pub use slow_tests::SlowTest;
 pub use tagged::{CommitShipped, TagRun};
 pub use tally::{Histogram, Tally};
-pub use tests::{
+pub use test_results::{
     CoverageBefore, CoveredFile, Disagreement, FlagFigures, Flaky, ReportFile, RunCoverage,
     RunTests, TestCounts, TestResult,
 };

@@ -21,7 +21,7 @@ use crate::images::ImageSeries;
 use crate::query::Asked;
 use crate::series::Series;
 use crate::slow_tests::SlowTest;
-use crate::tests::Flaky;
+use crate::test_results::Flaky;
 
 /// Evidence of one kind that is given: what is older is counted all the same.
 const EVIDENCE_MAX: usize = 500;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use views::Window;
 
 use crate::query::{Asked, at, maybe_at, word};
-use crate::tests::{TestCounts, base, counts, coverage_of, flag_coverage};
+use crate::test_results::{TestCounts, base, counts, coverage_of, flag_coverage};
 
 /// Workflows of one answer: those that ran last.
 const WORKFLOWS_MAX: usize = 50;

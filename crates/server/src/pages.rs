@@ -33,8 +33,8 @@ mod secrets;
 mod settings;
 mod sign_in;
 mod summaries;
+mod test_results;
 mod test_series;
-mod tests;
 mod versions;
 
 pub(crate) use approvals::{answered, approval, approvals};
@@ -63,7 +63,7 @@ pub(crate) use scans::scans;
 pub(crate) use secrets::{kept, secrets};
 pub(crate) use settings::{ended, settings};
 pub(crate) use sign_in::{sign_in, sign_out, signed_in};
-pub(crate) use tests::{run_tests, tests};
+pub(crate) use test_results::{run_tests, tests};
 pub(crate) use versions::{version, versions};
 
 use askama::Template;

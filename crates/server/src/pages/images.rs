@@ -7,7 +7,7 @@ use figures::{ImageRun, ImageSeries};
 use views::{decimal_size, size_change};
 
 use super::insights::Insights;
-use super::tests::{Link, link};
+use super::test_results::{Link, link};
 use super::{Frame, Page, shown};
 use crate::api::metrics::Part;
 use crate::app::{Shared, blocking};

@@ -3,7 +3,7 @@
 use figures::{RunImage, RunImages};
 use views::{decimal_size, size_change};
 
-use super::tests::{Link, link};
+use super::test_results::{Link, link};
 use crate::words::length;
 
 /// The table.

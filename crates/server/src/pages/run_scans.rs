@@ -2,7 +2,7 @@
 
 use figures::{FoundCount, RunFinding, RunScan, RunScans};
 
-use super::tests::{Link, link};
+use super::test_results::{Link, link};
 
 /// What a tool found.
 pub(super) struct ScanTable {

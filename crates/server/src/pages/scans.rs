@@ -7,7 +7,7 @@ use figures::{LastScan, OpenFinding};
 
 use super::insights::Insights;
 use super::run_scans::{Severity, counted};
-use super::tests::{Link, link};
+use super::test_results::{Link, link};
 use super::{Frame, Page, shown};
 use crate::api::metrics::Part;
 use crate::app::{Shared, blocking};

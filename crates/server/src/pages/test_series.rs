@@ -2,7 +2,7 @@
 
 use figures::{Series, SeriesRun};
 
-use super::tests::{Link, change, link, percent, rate};
+use super::test_results::{Link, change, link, percent, rate};
 use crate::chart::{Bar, Point, bars, line};
 use crate::words::{Moment, length};
 
