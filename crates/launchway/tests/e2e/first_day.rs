@@ -132,10 +132,11 @@ fn ended(said: &Said) -> String {
 #[test]
 fn from_a_push_to_production_over_a_kill() {
     let mut team = Team::new();
-    team.server.push("main");
-    team.server.place.git(&["push", "--quiet", &team.bare(), "HEAD:refs/heads/main"]);
     let [mona, hubot, lena] = ["mona", "hubot", "lena"].map(|it| team.person(it));
-    let (github, bare) = (team.waits(GITHUB), team.waits(BARE));
+    team.server.push("main");
+    let github = team.waits(GITHUB);
+    team.server.place.git(&["push", "--quiet", &team.bare(), "HEAD:refs/heads/main"]);
+    let bare = team.waits(BARE);
 
     expect![[r#"
         tested 1

@@ -9,7 +9,7 @@ use model_github::{Front, GitHub, Hook, Pull};
 use rustix::process::Signal;
 use serde_json::{Value as Json, json};
 
-use crate::harness::{Place, Said, living, wait_for_line, wait_until};
+use crate::harness::{Place, Said, end_all, living, wait_for_line, wait_until};
 use crate::kill::signal;
 
 /// What lets us in; it stands nowhere but in the vault.
@@ -242,6 +242,7 @@ impl Drop for Connected {
         // A test that fails leaves nothing behind.
         let _ = self.server.kill();
         let _ = self.server.wait();
+        end_all(&self.place);
     }
 }
 

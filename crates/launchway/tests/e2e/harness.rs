@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use expect_test::Expect;
+use rustix::process::{Pid, Signal};
 use serde_json::Value as Json;
 
 /// How long anything is waited for. What is waited for comes at once; this ends a test that hangs.
@@ -230,15 +231,30 @@ pub(crate) fn wait_for_line(path: &Path) -> String {
 
 /// Living processes that were started from this place: each has its folder in its environment.
 pub(crate) fn living(place: &Place) -> Vec<String> {
+    processes(place).into_iter().map(|(_, command)| command).collect()
+}
+
+/// Ends what a test that failed left behind: jobs outlive their server, as they should, and a place is gone with its
+/// test.
+pub(crate) fn end_all(place: &Place) {
+    for (id, _) in processes(place) {
+        // One that ended by itself meanwhile is as good.
+        let _ = rustix::process::kill_process(id, Signal::KILL);
+    }
+}
+
+/// Their numbers, with their command lines.
+fn processes(place: &Place) -> Vec<(Pid, String)> {
     let folder = place.path("").display().to_string();
     let entries = std::fs::read_dir("/proc").expect("this is Linux").flatten();
     entries
         .filter_map(|entry| {
+            let id = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
             // A process that ends while it is looked at, or is dead already, has none.
             let environment = std::fs::read(entry.path().join("environ")).ok()?;
             text(&environment).contains(&folder).then_some(())?;
             let command = std::fs::read(entry.path().join("cmdline")).ok()?;
-            Some(text(&command).replace('\0', " "))
+            Some((id, text(&command).replace('\0', " ")))
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::Value as Json;
 
-use crate::harness::{Place, Said, living, wait_for_line, wait_until};
+use crate::harness::{Place, Said, end_all, living, wait_for_line, wait_until};
 use crate::kill::signal;
 
 /// A server with a bare repository, and a work tree that pushes to it.
@@ -205,5 +205,6 @@ impl Drop for Serving {
         // A test that fails leaves nothing behind.
         let _ = self.server.kill();
         let _ = self.server.wait();
+        end_all(&self.place);
     }
 }

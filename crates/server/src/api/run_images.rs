@@ -10,6 +10,7 @@ use super::Operation;
 use super::openapi::{many, number, object, or_null, text};
 use crate::access::Scope;
 use crate::app::{Shared, blocking};
+use crate::numbers;
 use crate::problem::Problem;
 
 pub(super) const OPERATION: Operation = Operation {
@@ -30,6 +31,8 @@ async fn read(
 ) -> Result<Json<RunImages>, Problem> {
     blocking(move || {
         let view = app.view(app.stream(&run)?)?;
+        // What it is compared with may have ended just now.
+        numbers::behind(&app)?;
         Ok(Json(app.figures.run_images(&app.store, &view)?))
     })
     .await

@@ -23,6 +23,7 @@ use crate::engine::Again;
 use crate::graph;
 use crate::guard::Who;
 use crate::links::NamedPlace;
+use crate::numbers;
 use crate::problem::Problem;
 use crate::reason::{Because, Reason};
 use crate::waterfall::{self, Table};
@@ -178,6 +179,10 @@ impl RunPage {
         let here = run_href(header.run, header.attempt);
         let git_ref = &*header.git_ref;
         let frame = Frame::new(Some(who), "runs");
+        if is_over {
+            // What its images and scans are compared with may have ended just now.
+            numbers::behind(app)?;
+        }
         let (failed_tests, failed_tests_more) = failed_tests(app, stream, view)?;
         let state = |job: &JobView| job_state(job, is_attended);
         let waterfall = view.waterfall(now);
