@@ -33,6 +33,8 @@ pub struct Said {
     pub id: String,
     /// Those of its parents.
     pub parents: Vec<String>,
+    /// Who wrote it.
+    pub author: String,
     /// Who committed it: name and address.
     pub committer: (String, String),
     /// All that it says.
@@ -71,6 +73,14 @@ impl Repository {
         tags(path, &[&format!("--merged={commit}")])
     }
 
+    /// Whether a repository has a commit.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn knows(path: &Path, commit: &str) -> Result<bool, RepositoryError> {
+        is_there(path, commit)
+    }
+
     /// The commits that lead to one and not to another, newest first, at most `max`; and how many there are in all.
     ///
     /// # Errors
@@ -90,7 +100,7 @@ impl Repository {
         };
         let limit = format!("--max-count={max}");
         let count = git_clean(path, &["rev-list", "--count", &range, "--"], &[])?.done()?;
-        let format = "--format=%H%n%P%n%cn%n%ce%n%B";
+        let format = "--format=%H%n%P%n%an%n%cn%n%ce%n%B";
         let args =
             ["log", "-z", "--topo-order", "--no-show-signature", format, &limit, &range, "--"];
         let listed = git_clean(path, &args, &[])?.done()?;
@@ -137,8 +147,9 @@ fn tag(line: &str) -> Option<Tagged> {
 }
 
 fn said(text: &str) -> Option<Said> {
-    let mut parts = text.splitn(5, '\n');
+    let mut parts = text.splitn(6, '\n');
     let (id, parents) = (parts.next()?.trim(), parts.next()?);
+    let author = parts.next()?.to_owned();
     let committer = (parts.next()?.to_owned(), parts.next()?.to_owned());
     let mut message = parts.next().unwrap_or_default().to_owned();
     if message.len() > MESSAGE_BYTES_MAX {
@@ -146,5 +157,5 @@ fn said(text: &str) -> Option<Said> {
         message.truncate(end.unwrap_or(0));
     }
     let parents = parents.split(' ').filter(|it| !it.is_empty()).map(str::to_owned).collect();
-    Some(Said { id: id.to_owned(), parents, committer, message })
+    Some(Said { id: id.to_owned(), parents, author, committer, message })
 }

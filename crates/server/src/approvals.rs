@@ -6,6 +6,7 @@ use views::{AnswerKind, JobGateView, JobView, RunView};
 
 use crate::access::Scope;
 use crate::app::App;
+use crate::engine::{Changes, Refused};
 use crate::guard::Who;
 use crate::problem::Problem;
 
@@ -52,6 +53,13 @@ impl Waiting {
 
     pub(crate) fn gate(&self) -> &JobGateView {
         self.job().gate.as_ref().expect("only what waits at one is listed")
+    }
+
+    /// What it brings, as long as it waits: of one that went on, what ran there then is not what runs there now.
+    pub(crate) fn brings(&self, app: &App) -> Option<Result<Changes, Refused>> {
+        let (header, environment) = (&self.view.header, &self.gate().asked.environment);
+        let changes = || app.engine.changes(&header.repository, environment, &header.commit);
+        is_waiting(&self.view, self.job()).then(changes)
     }
 }
 

@@ -67,6 +67,30 @@ impl Refused {
     }
 }
 
+/// What reaches an environment with a job that waits at its gate.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Changes {
+    /// The commit that ran well there last, as far as jobs tell; none where that is not known.
+    pub since: Option<String>,
+    /// Those that come, the newest first, of many the newest; where it is not known since when, the job's own alone.
+    pub commits: Vec<Change>,
+    /// How many come in all.
+    pub count: usize,
+    /// How many that run there now do not any more.
+    pub lost: usize,
+}
+
+/// A commit, for people.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Its hash.
+    pub commit: String,
+    /// The first line of what it says.
+    pub subject: String,
+    /// Who wrote it.
+    pub by: String,
+}
+
 /// How many jobs run at a time, and how many do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Workers {
@@ -427,6 +451,17 @@ pub trait Engine: Send + Sync {
     /// # Errors
     /// When it does not count; that is written down, too.
     fn answer(&self, answer: &GateAnswer) -> Result<(), Refused>;
+
+    /// What reaches an environment of a repository with a job of this commit.
+    ///
+    /// # Errors
+    /// When the repository cannot be asked.
+    fn changes(
+        &self,
+        repository: &str,
+        environment: &str,
+        commit: &str,
+    ) -> Result<Changes, Refused>;
 
     /// Deployments that wait for people, the newest first, a line for each group, as
     /// `launchway approvals list --format json` writes it.

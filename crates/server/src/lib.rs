@@ -73,9 +73,9 @@ pub use app::page_paths;
 pub use approvals::{AnswerSaid, GateAnswer};
 pub use dispatch::{Dispatch, InputForm, Offer, OfferedInput, OfferedWorkflow};
 pub use engine::{
-    Again, ConnectedRepository, Elsewhere, Engine, FollowedRepository, GuardedEnvironment,
-    HandedIn, HeldPush, KnownWorkflow, LetIn, Push, Received, Record, Refused, Runner, Switched,
-    Takes, Teller, WaitingJob, Webhook, Why, Workers, WorkflowState,
+    Again, Change, Changes, ConnectedRepository, Elsewhere, Engine, FollowedRepository,
+    GuardedEnvironment, HandedIn, HeldPush, KnownWorkflow, LetIn, Push, Received, Record, Refused,
+    Runner, Switched, Takes, Teller, WaitingJob, Webhook, Why, Workers, WorkflowState,
 };
 pub use hub::Hub;
 pub use in_force::{InForce, KeptRules, Setting};

@@ -3,6 +3,7 @@
 mod approvals;
 mod audit;
 mod beside;
+mod changes;
 mod delivery;
 mod deployment;
 mod deployments;

@@ -5,7 +5,7 @@
 
 pub(crate) mod gates;
 pub(super) mod places;
-pub(super) mod stood;
+pub(in crate::serving) mod stood;
 pub(super) mod take_up;
 pub(super) mod tokens;
 

@@ -1,5 +1,6 @@
 //! What the pages may ask for, answered by the loop, the inbox, and the data folder.
 
+mod changes;
 pub(super) mod deployments;
 pub(super) mod in_force;
 #[cfg(test)]
@@ -20,11 +21,11 @@ use ports::Journal as _;
 use scheduler::Rerun;
 use serde_json::json;
 use server::{
-    Again, AnswerSaid, ConnectedRepository, ConsolePage, Dispatch, Engine, FollowedRepository,
-    GateAnswer, GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk, KeepWish, KeptName,
-    KnownWorkflow, LetIn, Named, Offer, Push, Reason, Received, Record, Refused, Runner,
-    RunnerLink, Switched, SyncDone, SyncOrder, SyncPlan, SyncWish, Takes, Teller, WaitingJob,
-    Webhook, Why, Workers,
+    Again, AnswerSaid, Changes, ConnectedRepository, ConsolePage, Dispatch, Engine,
+    FollowedRepository, GateAnswer, GuardedEnvironment, HandedIn, HeldPush, InForce, IncidentAsk,
+    KeepWish, KeptName, KnownWorkflow, LetIn, Named, Offer, Push, Reason, Received, Record,
+    Refused, Runner, RunnerLink, Switched, SyncDone, SyncOrder, SyncPlan, SyncWish, Takes, Teller,
+    WaitingJob, Webhook, Why, Workers,
 };
 use versions::{VersionList, VersionRecord};
 use views::{DeploymentView, RunView};
@@ -426,6 +427,16 @@ impl Engine for Face {
             None => Ok(()),
             Some(why) => Err(Refused::new(Why::Forbidden, why.as_str())),
         }
+    }
+
+    fn changes(
+        &self,
+        repository: &str,
+        environment: &str,
+        commit: &str,
+    ) -> Result<Changes, Refused> {
+        let connected = self.connected(repository)?;
+        changes::changes(&self.intake.data, &connected, (environment, commit)).map_err(refused)
     }
 
     fn waiting_deployments(&self) -> Result<Vec<serde_json::Value>, Refused> {

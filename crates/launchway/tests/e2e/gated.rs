@@ -99,6 +99,82 @@ fn detail(got: &Got) -> String {
     format!("{} {}", got.status, got.json()["detail"].as_str().unwrap_or("done"))
 }
 
+#[test]
+fn who_is_asked_sees_what_a_job_brings() {
+    let gated = Gated::of(SETTINGS);
+    let lena = gated.person("lena", "approve");
+    let token = lena.strip_prefix("Bearer ").expect("a token").to_owned();
+    let shown = |run: &str| {
+        let mut command = gated.serving.place.launchway(&[
+            "approvals",
+            "show",
+            run,
+            "--server",
+            &gated.serving.url,
+        ]);
+        let said = Said::from(command.env("LAUNCHWAY_TOKEN", &token).output().expect("it starts"));
+        assert_eq!(said.exit, 0, "{}", said.stderr);
+        let begins = ["brings", "  ", "takes"];
+        let lines = said.stdout.lines().filter(|line| begins.iter().any(|it| line.starts_with(it)));
+        // Hashes are new in every run.
+        let word = |it: &str| match it {
+            it if it.len() == 7 && it.bytes().all(|it| it.is_ascii_hexdigit()) => {
+                "COMMIT".to_owned()
+            }
+            it => it.to_owned(),
+        };
+        let line = |line: &str| line.split(' ').map(word).collect::<Vec<_>>().join(" ") + "\n";
+        lines.map(line).collect::<String>()
+    };
+    let page = |run: &str| {
+        let path = format!("/approvals/{run}.1/ship");
+        gated.serving.ask("GET", &path, &[("authorization", &lena)], "").text
+    };
+    let kim = gated.person("kim", "approve");
+    let ship = |run: &str| {
+        gated.agree(run, &kim, "devops");
+        gated.agree(run, &lena, "leads");
+        assert_eq!(gated.serving.ended(run)["conclusion"], "success");
+    };
+    let change = |name: &str| {
+        gated.serving.place.write(name, name);
+        gated.serving.place.git(&["add", "--all"]);
+        gated.serving.place.git(&["commit", "--quiet", "--message", name]);
+    };
+    gated.serving.push();
+    gated.waits("1");
+    expect![""].assert_eq(&shown("1"));
+    assert!(page("1").contains("What ran there before is not known"), "{}", page("1"));
+    ship("1");
+    assert!(!page("1").contains("What it brings"), "{}", page("1"));
+
+    change("mends <b>it");
+    change("faster");
+    gated.serving.push();
+    gated.waits("2");
+    expect![""].assert_eq(&shown("2"));
+    let text = page("2");
+    assert!(
+        text.contains("2 commits since ") && text.contains("<bdi>mends &lt;b&gt;it</bdi>"),
+        "{text}"
+    );
+
+    // What runs there now is taken back where the branch was forced elsewhere.
+    ship("2");
+    gated.serving.place.git(&["reset", "--quiet", "--hard", "HEAD~2"]);
+    change("another way");
+    let bare = gated.serving.place.path("app.git").display().to_string();
+    gated.serving.place.git(&["push", "--quiet", "--force", &bare, "HEAD:refs/heads/main"]);
+    gated.waits("3");
+    expect![[r#"
+        brings: 1 commit since COMMIT
+          COMMIT another way (Mona)
+        takes back: 2 commits
+    "#]]
+    .assert_eq(&shown("3"));
+    gated.serving.end();
+}
+
 // proves: conformance 112
 #[test]
 fn a_protected_environment_waits_for_a_quorum_through_a_kill() {

@@ -99,6 +99,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             ("opens_at_ms", or_null("integer")),
             ("shut", or_null("string")),
             ("opened_at_ms", or_null("integer")),
+            ("changes", changes()),
         ],
     );
     let list =
@@ -116,6 +117,18 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         "additionalProperties": false,
     });
     vec![("Approval", approval), ("ApprovalList", list), ("Answer", answer)]
+}
+
+/// What it brings, where one job is asked for that waits; null where its repository cannot be read.
+fn changes() -> JsonValue {
+    let commit = object(&[("commit", text()), ("subject", text()), ("by", text())], &[]);
+    let all = [
+        ("since", or_null("string")),
+        ("commits", many(commit)),
+        ("count", number()),
+        ("lost", number()),
+    ];
+    json!({ "anyOf": [object(&all, &[]), { "type": "null" }] })
 }
 
 /// A job at its gate, and which of it whoever asks could still say something to.
@@ -176,7 +189,13 @@ async fn show(
     Extension(who): Extension<Who>,
     Path((run, job)): Path<(String, String)>,
 ) -> Result<Json<JsonValue>, Problem> {
-    blocking(move || Ok(Json(described(&approvals::find(&app, &run, &job)?, &who)))).await
+    blocking(move || {
+        let waiting = approvals::find(&app, &run, &job)?;
+        let mut shown = described(&waiting, &who);
+        shown["changes"] = json!(waiting.brings(&app).and_then(Result::ok));
+        Ok(Json(shown))
+    })
+    .await
 }
 
 #[derive(Deserialize)]

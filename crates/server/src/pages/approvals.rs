@@ -9,6 +9,7 @@ use mask::MaskedText;
 use serde::Deserialize;
 use views::{DeploymentRow, DeploymentView};
 
+use super::changes::Brought;
 use super::{Frame, Page, shown};
 use crate::api::given;
 use crate::app::{Shared, blocking};
@@ -79,6 +80,8 @@ struct Line {
 struct ApprovalPage {
     frame: Frame,
     line: Line,
+    /// What it brings, as long as it waits.
+    brought: Option<Brought>,
     run_href: String,
     job_href: String,
     workflow: String,
@@ -231,7 +234,8 @@ pub(crate) async fn approval(
     let page = blocking(move || {
         let waiting = approvals::find(&app, &run, &job)?;
         let text = workflow_text(&app, &waiting)?;
-        Ok(ApprovalPage::of(&waiting, &who, said.as_deref(), text, app.now()))
+        let brought = Brought::of(&app, &waiting);
+        Ok(ApprovalPage::of((&waiting, brought), &who, said.as_deref(), text, app.now()))
     });
     shown(&page.await?)
 }
@@ -258,7 +262,7 @@ fn source_of(rules: &event::Rules) -> String {
 
 impl ApprovalPage {
     fn of(
-        waiting: &Waiting,
+        (waiting, brought): (&Waiting, Option<Brought>),
         who: &Who,
         said: Option<&str>,
         workflow_text: String,
@@ -297,6 +301,7 @@ impl ApprovalPage {
         ApprovalPage {
             frame: Frame::new(Some(who), "approvals").live(format!("/live/runs/{run}")),
             line: Line::of(waiting, person),
+            brought,
             run_href: run_href(header.run, header.attempt),
             job_href: super::job::href(view, job),
             workflow: header.workflow_path.to_string(),

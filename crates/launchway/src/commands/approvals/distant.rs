@@ -10,10 +10,15 @@ use super::{REASON_MAX, agreed, others, out, sentence, talk};
 use crate::cli::{ApprovalsCommand, DeploymentRef, Format, JobAtServer, NewestArgs, SigningArgs};
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
+use crate::terminal::plural::plural;
 use crate::terminal::style::{Style, one_line};
 
 /// The gate at which a person starts a job that nobody started by hand.
 const START: &str = "start";
+/// Commits that are named of those that a job brings.
+const CHANGES_SHOWN: usize = 5;
+/// Digits of a commit, for people.
+const COMMIT_DIGITS: usize = 7;
 /// What is to be done by who meant another.
 const OF_DEPLOYMENT: &str = "for a deployment of the server: --deployment";
 
@@ -353,6 +358,7 @@ fn shown(it: &Json, style: Style) -> String {
         format!("rules: {}", text(&it["rules"])),
         format!("what is agreed to: {}", text(&it["what"])),
     ];
+    lines.extend(brought(&it["changes"]));
     lines.extend(it["shut"].as_str().map(|why| format!("shut: {}", one_line(why))));
     lines.extend(people(it).map(wanted));
     let answers = it["answers"].as_array().map_or(&[][..], Vec::as_slice);
@@ -365,6 +371,28 @@ fn shown(it: &Json, style: Style) -> String {
         lines.push("its gate is open".to_owned());
     }
     lines.join("\n")
+}
+
+/// What it brings: `3 commits since 1a2b3c4`, and the newest of them.
+fn brought(changes: &Json) -> Vec<String> {
+    let (Some(count), Some(lost)) = (changes["count"].as_u64(), changes["lost"].as_u64()) else {
+        return Vec::new();
+    };
+    let short = |it: &Json| text(it).chars().take(COMMIT_DIGITS).collect::<String>();
+    let since = match &changes["since"] {
+        Json::Null => "what ran there before is not known".to_owned(),
+        since => format!("{} since {}", plural(count, "commit"), short(since)),
+    };
+    let commits = changes["commits"].as_array().map_or(&[][..], Vec::as_slice);
+    let shown = commits.iter().take(CHANGES_SHOWN);
+    let mut lines = vec![format!("brings: {since}")];
+    lines.extend(shown.map(|it| {
+        format!("  {} {} ({})", short(&it["commit"]), text(&it["subject"]), text(&it["by"]))
+    }));
+    let more = count.saturating_sub(CHANGES_SHOWN as u64);
+    lines.extend((more > 0).then(|| format!("  and {more} more")));
+    lines.extend((lost > 0).then(|| format!("takes back: {}", plural(lost, "commit"))));
+    lines
 }
 
 fn names(list: &Json) -> String {
