@@ -27,10 +27,11 @@ pub struct JobGate {
     /// nothing by that.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rules_ask_people: bool,
-    /// Not before then: a timer, a freeze, a window.
+    /// Shut until then: a timer, a freeze, a window; or until what it waits for ends, of which it is looked at again
+    /// then at the latest: a check, the environment below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_at: Option<Timestamp>,
-    /// Why not before then, for people.
+    /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shut: Option<MaskedText>,
 }

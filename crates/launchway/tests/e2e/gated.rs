@@ -143,7 +143,11 @@ fn who_is_asked_sees_what_a_job_brings() {
     };
     gated.serving.push();
     gated.waits("1");
-    expect![""].assert_eq(&shown("1"));
+    expect![[r#"
+        brings: what ran there before is not known
+          COMMIT a change (Mona)
+    "#]]
+    .assert_eq(&shown("1"));
     assert!(page("1").contains("What ran there before is not known"), "{}", page("1"));
     ship("1");
     assert!(!page("1").contains("What it brings"), "{}", page("1"));
@@ -152,7 +156,12 @@ fn who_is_asked_sees_what_a_job_brings() {
     change("faster");
     gated.serving.push();
     gated.waits("2");
-    expect![""].assert_eq(&shown("2"));
+    expect![[r#"
+        brings: 2 commits since COMMIT
+          COMMIT faster (Mona)
+          COMMIT mends <b>it (Mona)
+    "#]]
+    .assert_eq(&shown("2"));
     let text = page("2");
     assert!(
         text.contains("2 commits since ") && text.contains("<bdi>mends &lt;b&gt;it</bdi>"),

@@ -245,7 +245,10 @@ fn find(meant: &Meant<'_>) -> Result<(Client, Json), Failure> {
             .hint(format!("there are: {}", jobs.join(", "))));
     }
     let newest = waiting.into_iter().next_back().ok_or_else(none)?;
-    Ok((client, newest))
+    // Asked for alone, it says what it brings, too.
+    let run = format!("{}.{}", newest["run"], newest["attempt"]);
+    let gate = client.approval(&run, newest["job"].as_str().unwrap_or_default())?;
+    Ok((client, gate))
 }
 
 /// The gate of a group; where none is named, of the only one of those that still wait that asks whoever the token
