@@ -35,7 +35,7 @@ pub use git::GitError;
 pub use mirror::{Access, Mirror, Refs, TestMerge};
 pub use private::{HeldStore, PrivateStore};
 pub use tip::{Tip, TipError};
-pub use versions::{Said, Tagged};
+pub use versions::{Apart, Said, Tagged};
 
 /// Why the repository or the event could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -41,6 +41,17 @@ pub struct Said {
     pub message: String,
 }
 
+/// What two commits have that the other has not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Apart {
+    /// What only the second has, newest first, the newest few.
+    pub said: Vec<Said>,
+    /// How many only the first has.
+    pub only_one: usize,
+    /// How many only the second has.
+    pub only_other: usize,
+}
+
 impl Repository {
     /// The tags of a repository that lead to commits.
     ///
@@ -73,14 +84,6 @@ impl Repository {
         tags(path, &[&format!("--merged={commit}")])
     }
 
-    /// Whether a repository has a commit.
-    ///
-    /// # Errors
-    /// When git cannot be asked.
-    pub fn knows(path: &Path, commit: &str) -> Result<bool, RepositoryError> {
-        is_there(path, commit)
-    }
-
     /// The commits that lead to one and not to another, newest first, at most `max`; and how many there are in all.
     ///
     /// # Errors
@@ -98,15 +101,49 @@ impl Repository {
             Some(since) if is_there(path, since)? => format!("{since}..{until}"),
             _ => until.to_owned(),
         };
-        let limit = format!("--max-count={max}");
         let count = git_clean(path, &["rev-list", "--count", &range, "--"], &[])?.done()?;
-        let format = "--format=%H%n%P%n%an%n%cn%n%ce%n%B";
-        let args =
-            ["log", "-z", "--topo-order", "--no-show-signature", format, &limit, &range, "--"];
-        let listed = git_clean(path, &args, &[])?.done()?;
-        let found = listed.split_terminator('\0').filter_map(said).collect();
-        Ok((found, count.trim().parse().unwrap_or(max)))
+        Ok((listed(path, &range, max)?, count.trim().parse().unwrap_or(max)))
     }
+
+    /// What a commit says alone; none where it is not there.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn said_by(path: &Path, commit: &str) -> Result<Option<Said>, RepositoryError> {
+        let known = is_there(path, commit)?;
+        Ok(if known { listed(path, commit, 1)?.into_iter().next() } else { None })
+    }
+
+    /// Two commits apart: what only the second has, newest first, at most `max`; how many those are, and how many
+    /// only the first has. None where one of them is not there.
+    ///
+    /// # Errors
+    /// When git cannot be asked.
+    pub fn apart(
+        path: &Path,
+        (one, other): (&str, &str),
+        max: usize,
+    ) -> Result<Option<Apart>, RepositoryError> {
+        if !is_there(path, one)? || !is_there(path, other)? {
+            return Ok(None);
+        }
+        let both = format!("{one}...{other}");
+        let args = ["rev-list", "--left-right", "--count", &both, "--"];
+        let counts = git_clean(path, &args, &[])?.done()?;
+        let mut counts = counts.split_whitespace().map(|it| it.parse().unwrap_or(0));
+        let (only_one, only_other) = (counts.next().unwrap_or(0), counts.next().unwrap_or(0));
+        let said = listed(path, &format!("{one}..{other}"), max)?;
+        Ok(Some(Apart { said, only_one, only_other }))
+    }
+}
+
+/// The commits of a range, newest first.
+fn listed(path: &Path, range: &str, max: usize) -> Result<Vec<Said>, RepositoryError> {
+    let limit = format!("--max-count={max}");
+    let format = "--format=%H%n%P%n%an%n%cn%n%ce%n%B";
+    let args = ["log", "-z", "--topo-order", "--no-show-signature", format, &limit, range, "--"];
+    let listed = git_clean(path, &args, &[])?.done()?;
+    Ok(listed.split_terminator('\0').filter_map(said).collect())
 }
 
 fn is_there(path: &Path, commit: &str) -> Result<bool, RepositoryError> {

@@ -2,10 +2,11 @@
 //! What was run from a work tree with changes was not that commit; what was run in part was not all.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use event::{Conclusion, RunEvent, StreamId};
+use ports::Journal;
 use store::Store;
 use views::RunView;
 
@@ -98,8 +99,7 @@ impl Runs {
 
     /// Those of a commit as it was committed, newest first. Runs of a part of a matrix are not among them.
     pub(crate) fn of(&self, commit: &str) -> Result<Vec<Run>, Failure> {
-        let streams = self.store.newest_streams(RUNS_MAX);
-        let streams = streams.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let streams = self.streams(RUNS_MAX)?;
         let mut known = self.commits.borrow_mut();
         let mut commits = BTreeMap::new();
         for stream in &streams {
@@ -121,11 +121,57 @@ impl Runs {
         Ok(runs)
     }
 
+    /// The newest, and those that are open however old: a job that waits for days does not forget its own run.
+    fn streams(&self, most: usize) -> Result<Vec<StreamId>, Failure> {
+        let newest = self.store.newest_streams(most);
+        let mut streams = newest.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let open = Journal::<RunEvent>::open_streams(&*self.store);
+        let open = open.map_err(|error| Failure::caused(Exit::Missing, error))?;
+        let known: BTreeSet<StreamId> = streams.iter().copied().collect();
+        let is_old = |it: &StreamId| it.as_run().is_some() && !known.contains(it);
+        streams.extend(open.into_iter().rev().filter(is_old));
+        Ok(streams)
+    }
+
     fn commit(&self, stream: StreamId) -> Result<Option<Arc<str>>, Failure> {
         let first = self.store.first::<RunEvent>(stream);
         let first = first.map_err(|error| Failure::caused(Exit::Missing, error))?;
         let Some(RunEvent::RunCreated(request)) = first.map(|it| it.event) else { return Ok(None) };
         let is_committed = request.change.uncommitted == 0 && request.selection.matrix.is_empty();
         Ok(is_committed.then(|| Arc::clone(&request.change.commit)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use event::{Attempt, Fact as _, RunId, Seq, Timestamp};
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_that_is_open_is_looked_at_however_many_came_since() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path()).unwrap());
+        let stream = |run: u64| StreamId::Run(RunId(run), Attempt(1));
+        for run in 1..=4 {
+            let mut events = vec![json!({ "type": "RunCreated", "run": run, "attempt": 1,
+                "run_number": run, "carried": [], "repository": "octo/app",
+                "repository_path": "/srv/app.git",
+                "workflow": { "path": "ci.yml", "text": "" }, "called": {}, "title": "Tidy",
+                "event": { "name": "push", "git_ref": "refs/heads/main", "payload": {} },
+                "change": { "commit": "0123", "authored_at": 1, "committed_at": 2, "uncommitted": 0 },
+                "inputs": {}, "vars": {}, "secret_names": [], "actor": "mona",
+                "triggering_actor": "mona", "at": 0 })];
+            // The second and the newest are over.
+            events.extend((run % 2 == 0).then(
+                || json!({ "type": "RunCompleted", "conclusion": "success", "outputs": {}, "at": 1 }),
+            ));
+            let decode = |it: &serde_json::Value| RunEvent::decode(it.to_string().as_bytes());
+            let events: Vec<RunEvent> = events.iter().map(|it| decode(it).unwrap()).collect();
+            store.append(stream(run), Seq(0), Timestamp(run), &events).unwrap();
+        }
+        let looked = Runs::new(store).streams(1).unwrap();
+        assert_eq!(looked, [4, 3, 1].map(stream));
     }
 }

@@ -370,15 +370,18 @@ pub(crate) fn let_in(
     Ok(Some(server::LetIn { runs, switched_off }))
 }
 
-/// Keeps these rules of a repository, or none any more.
+/// Keeps these rules of a repository, or none any more, once `record` has written that down.
 pub(crate) fn protect(
     data: &DataFolder,
     which: &Connected,
     rules: Option<String>,
+    record: impl FnOnce() -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     change(data, |known| {
         let found = known.iter_mut().find(|it| it.path == which.path);
-        found.ok_or_else(|| gone(which))?.rules = rules;
+        let found = found.ok_or_else(|| gone(which))?;
+        record()?;
+        found.rules = rules;
         Ok(())
     })
 }
@@ -512,7 +515,7 @@ mod tests {
                 program,
                 |known| {
                     // Whoever comes now waits for its turn, and reads what stands there then.
-                    scope.spawn(|| protect(&data, &one, Some("rules".to_owned())));
+                    scope.spawn(|| protect(&data, &one, Some("rules".to_owned()), || Ok(())));
                     let environments = vec!["staging".to_owned()];
                     Ok(Connected { environments, ..known.cloned().expect("it is connected") })
                 },
@@ -532,7 +535,7 @@ mod tests {
         );
         assert_eq!(again.expect("nothing changes").rules.as_deref(), Some("rules"));
         remove(&data, &one).expect("it goes");
-        let gone = protect(&data, &one, None).expect_err("it is gone");
+        let gone = protect(&data, &one, None, || Ok(())).expect_err("it is gone");
         assert_eq!(gone.error.to_string(), "octo/app is not connected any more");
     }
 

@@ -30,14 +30,15 @@ impl Brought {
         // Who waits for an answer gets it although a repository cannot be read.
         let words = |it: Result<Changes, Refused>| match it {
             Ok(it) => Brought::told(&it),
-            Err(why) => Brought::unknown(&why.message),
+            Err(_) => Brought::unknown(),
         };
         waiting.brings(app).map(words)
     }
 
-    fn unknown(why: &str) -> Brought {
-        let title = "What it brings cannot be told".to_owned();
-        Brought { title, notes: vec![why.to_owned()], rows: Vec::new(), is_open: true }
+    /// Why is for whoever looks after the server: it names paths of this machine.
+    fn unknown() -> Brought {
+        let title = "It cannot be told: its commit is gone, or the repository cannot be read";
+        Brought { title: title.to_owned(), notes: Vec::new(), rows: Vec::new(), is_open: true }
     }
 
     fn told(it: &Changes) -> Brought {

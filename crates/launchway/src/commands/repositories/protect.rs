@@ -20,10 +20,12 @@ pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>, reason: &
             .hint("launchway repositories list shows what is"));
     };
     let name = found.name.clone();
+    let protect = |rules: Option<String>, what: String| {
+        let record = || data.record_because("repository.protect", what, reason);
+        repositories::protect(data, &found, rules, record)
+    };
     let Some(file) = file else {
-        repositories::protect(data, &found, None)?;
-        let object = format!("{name}, no rules are kept any more");
-        data.record_because("repository.protect", object, reason)?;
+        protect(None, format!("{name}, no rules are kept any more"))?;
         talk(&format!("{name}: its rules are those of its default branch alone"));
         return Ok(Exit::Done);
     };
@@ -39,11 +41,10 @@ pub(super) fn run(data: &DataFolder, which: &str, file: Option<&Path>, reason: &
         ));
     };
     let said = gates::said_of(&settings)?;
-    repositories::protect(data, &found, Some(source.text().to_owned()))?;
     let names: Vec<&str> = said.iter().map(|(name, _)| name.as_str()).collect();
     let digest = event::Digest::of(source.text().as_bytes());
-    let object = format!("{name}, rules {digest} of {}", names.join(", "));
-    data.record_because("repository.protect", object, reason)?;
+    let what = format!("{name}, rules {digest} of {}", names.join(", "));
+    protect(Some(source.text().to_owned()), what)?;
     for (environment, sentences) in &said {
         talk(&format!("{name}: {environment}: {}", sentences.join(" ")));
     }

@@ -3,7 +3,7 @@
 use repository::{Repository, Said};
 use server::{Change, Changes};
 
-use crate::exit::Failure;
+use crate::exit::{Exit, Failure};
 use crate::serving::data::DataFolder;
 use crate::serving::drive::stood;
 use crate::serving::repositories::Connected;
@@ -14,7 +14,7 @@ const CHANGES_MAX: usize = 50;
 /// From what ran well there last, as far as jobs tell, to `commit`.
 ///
 /// # Errors
-/// When the repository cannot be asked.
+/// When the repository cannot be asked, or does not have the commit any more.
 pub(super) fn changes(
     data: &DataFolder,
     connected: &Connected,
@@ -22,18 +22,18 @@ pub(super) fn changes(
 ) -> Result<Changes, Failure> {
     let path = &*connected.path;
     let stood = stood::commit(data, &connected.name, environment)?;
+    if let Some(since) = stood
+        && let Some(apart) = Repository::apart(path, (&since, commit), CHANGES_MAX)?
+    {
+        let (count, lost) = (apart.only_other, apart.only_one);
+        return Ok(Changes { since: Some(since), commits: lines(apart.said), count, lost });
+    }
     // One that was forced away cannot be counted from.
-    let since = match stood {
-        Some(it) if Repository::knows(path, &it)? => Some(it),
-        _ => None,
-    };
-    let Some(before) = since.as_deref() else {
-        let (own, _) = Repository::said_between(path, None, commit, 1)?;
-        return Ok(Changes { count: own.len(), commits: lines(own), ..Changes::default() });
-    };
-    let (said, count) = Repository::said_between(path, Some(before), commit, CHANGES_MAX)?;
-    let (_, lost) = Repository::said_between(path, Some(commit), before, 0)?;
-    Ok(Changes { commits: lines(said), count, lost, since })
+    let own = Repository::said_by(path, commit)?.ok_or_else(|| {
+        let message = format!("{} does not have {commit} any more", connected.name);
+        Failure::new(Exit::Missing, message)
+    })?;
+    Ok(Changes { count: 1, commits: lines(vec![own]), ..Changes::default() })
 }
 
 fn lines(said: Vec<Said>) -> Vec<Change> {

@@ -93,10 +93,19 @@ impl Place {
         repositories::add(&self.data, &path, program, |_| Ok(connected), record).map(drop)
     }
 
-    fn disconnect(&self) -> Result<(), Failure> {
+    /// What is said to the command `repositories`.
+    fn says(&self, args: &[&str]) -> Result<(), Failure> {
         let data = self.data.path("").display().to_string();
-        let args = ["launchway", "repositories", "remove", "octo/new", "--data", &data];
+        let args = [&["launchway", "repositories"], args, &["--data", &data]].concat();
         crate::commands::dispatch(Cli::parse_from(args)).map(drop)
+    }
+
+    fn protect(&self) -> Result<(), Failure> {
+        let file = self.folder.path().join("rules.yml");
+        let rules = "version: 1\nproject: app\nservices: { web: {} }\nenvironments: { production: { level: 3, \
+            targets: { ecs: { region: eu-central-1, cluster: c, service: s } } } }\n";
+        fs::write(&file, rules).unwrap();
+        self.says(&["protect", "octo/new", "--rules", &file.display().to_string()])
     }
 
     fn connect_pagerduty(&self) -> Result<(), Failure> {
@@ -124,8 +133,11 @@ impl Place {
         let off = switches::off(&self.data, "octo/app").unwrap();
         let keys = cloud::keys(&self.data.state).unwrap();
         let keys = keys.published(crate::terminal::time::now().0 / 1000).unwrap();
-        let known: Vec<String> =
-            repositories::all(&self.data).unwrap().into_iter().map(|it| it.name).collect();
+        let known: Vec<String> = repositories::all(&self.data)
+            .unwrap()
+            .into_iter()
+            .map(|it| format!("{} {:?}", it.name, it.rules))
+            .collect();
         let services = pagerduty::services(&self.data).unwrap();
         let owners = [github::OWNER, pagerduty::OWNER];
         let secrets =
@@ -140,7 +152,7 @@ type Deed = fn(&Place) -> Result<(), Failure>;
 
 #[test]
 fn nothing_is_done_that_cannot_be_recorded() {
-    let deeds: [(&str, Deed); 11] = [
+    let deeds: [(&str, Deed); 13] = [
         ("a runner is drained", |it| it.takes(Takes::Nothing)),
         ("it takes jobs again", |it| it.takes(Takes::Jobs)),
         ("a workflow is switched off", |it| it.switch(false)),
@@ -148,7 +160,9 @@ fn nothing_is_done_that_cannot_be_recorded() {
         ("a key is added", |it| it.rotate(false)),
         ("all keys are withdrawn", |it| it.rotate(true)),
         ("a repository is connected", Place::connect),
-        ("it is removed", Place::disconnect),
+        ("rules are kept of it", Place::protect),
+        ("they are not any more", |it| it.says(&["protect", "octo/new", "--no-rules"])),
+        ("it is removed", |it| it.says(&["remove", "octo/new"])),
         ("GitHub is connected", Place::connect_github),
         ("PagerDuty is connected", Place::connect_pagerduty),
         ("it is not any more", |it| pagerduty::forget(&it.data).map(drop)),
