@@ -30,6 +30,7 @@ use server::{
 use versions::{VersionList, VersionRecord};
 use views::{DeploymentView, RunView};
 
+use self::changes::Brought;
 use self::in_force::Started;
 use super::arriving::dispatch;
 use super::arriving::following;
@@ -77,6 +78,7 @@ pub(crate) struct Face {
     readiness: Readiness,
     started: Started,
     tips: AtTips,
+    brought: Brought,
 }
 
 impl Face {
@@ -89,8 +91,19 @@ impl Face {
     ) -> Face {
         let is_stopped = Arc::clone(is_stopped);
         let pages = Pages::of(intake.data.clone());
-        let (turn, readiness, tips) = (Mutex::default(), Readiness::default(), AtTips::default());
-        Face { intake, tokens, taking, tests, pages, is_stopped, turn, readiness, started, tips }
+        Face {
+            intake,
+            tokens,
+            taking,
+            tests,
+            pages,
+            is_stopped,
+            turn: Mutex::default(),
+            readiness: Readiness::default(),
+            started,
+            tips: AtTips::default(),
+            brought: Brought::default(),
+        }
     }
 }
 
@@ -436,7 +449,7 @@ impl Engine for Face {
         commit: &str,
     ) -> Result<Changes, Refused> {
         let connected = self.connected(repository)?;
-        changes::changes(&self.intake.data, &connected, (environment, commit)).map_err(refused)
+        self.brought.of(&self.intake.data, &connected, (environment, commit)).map_err(refused)
     }
 
     fn waiting_deployments(&self) -> Result<Vec<serde_json::Value>, Refused> {
