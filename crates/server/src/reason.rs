@@ -101,26 +101,32 @@ impl<S: Send + Sync> FromRequest<S> for Because {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Because, Problem> {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
+        let (parts, body) = request.into_parts();
+        let body = Bytes::from_request(Request::from_parts(parts.clone(), body), state).await;
+        let body = body.map_err(|it| Problem::new(it.status(), it.body_text()))?;
+        let kind = parts.headers.get(CONTENT_TYPE).and_then(|it| it.to_str().ok());
         let is_form = kind.is_some_and(|it| it.starts_with("application/x-www-form-urlencoded"));
-        let Said { reason } = if is_form {
-            let form = Form::from_request(request, state).await;
-            form.map_err(|it| Problem::new(it.status(), it.body_text()))?.0
+        // Curl calls a form whatever it sends.
+        let Said { reason } = if is_form && !body.trim_ascii_start().starts_with(b"{") {
+            let form = Form::from_request(Request::from_parts(parts, body.into()), state).await;
+            form.map_err(|_| shape())?.0
         } else {
-            let body = Bytes::from_request(request, state).await;
-            of_program(&body.map_err(|it| Problem::new(it.status(), it.body_text()))?)?
+            of_program(&body)?
         };
         Ok(Because(Reason::given(reason)?))
     }
 }
 
 fn of_program(body: &[u8]) -> Result<Said, Problem> {
-    if body.is_empty() {
+    if body.trim_ascii().is_empty() {
         return Ok(Said::default());
     }
     let said: Result<Option<Said>, _> = serde_json::from_slice(body);
-    let shape = |_| Problem::bad("The body is {\"reason\": TEXT}, or there is none.");
-    Ok(said.map_err(shape)?.unwrap_or_default())
+    Ok(said.map_err(|_| shape())?.unwrap_or_default())
+}
+
+fn shape() -> Problem {
+    Problem::bad("The body is {\"reason\": TEXT}, or reason=TEXT of a form, or there is none.")
 }
 
 /// What such a body looks like.
@@ -139,6 +145,9 @@ pub(crate) fn field() -> Json {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     #[test]
@@ -162,15 +171,58 @@ mod tests {
         assert_eq!(Reason::NONE.without("other"), Reason::NONE);
     }
 
+    /// What is read of a body that is called so; its bytes are there, so nothing is waited for.
+    fn read(kind: Option<&str>, body: &str) -> Result<Option<String>, Problem> {
+        let request = Request::post("/").body(Body::from(body.to_owned()));
+        let mut request = request.expect("it is a request");
+        if let Some(kind) = kind {
+            request.headers_mut().insert(CONTENT_TYPE, kind.parse().expect("plain text"));
+        }
+        let read = Because::from_request(request, &()).now_or_never();
+        let Because(reason) = read.expect("it is there")?;
+        Ok(reason.as_str().map(str::to_owned))
+    }
+
+    const FORM: Option<&str> = Some("application/x-www-form-urlencoded");
+
     #[test]
     fn a_body_has_a_reason_and_nothing_else_or_is_none() {
-        let read = |body: &str| of_program(body.as_bytes()).map(|it| it.reason);
-        for none in ["", "null", "{}", r#"{"reason":null}"#] {
-            assert_eq!(read(none).unwrap(), None, "{none}");
+        const JSON: Option<&str> = Some("application/json");
+        const IN_UTF_8: Option<&str> = Some("application/x-www-form-urlencoded; charset=utf-8");
+        let kinds = [None, JSON, Some("text/plain"), FORM, IN_UTF_8];
+        // What is JSON at sight is that, whatever it is called.
+        for kind in kinds {
+            for none in ["", "{}", " \n{ }", r#"{"reason":null}"#] {
+                assert_eq!(read(kind, none), Ok(None), "{kind:?} {none}");
+            }
+            let late = read(kind, " {\"reason\":\"late & wrong\"}\n");
+            assert_eq!(late.unwrap().as_deref(), Some("late & wrong"), "{kind:?}");
+            for wrong in ["late", "[]", r#"{"reason":1}"#, r#"{"because":"late"}"#, "{reason=late"]
+            {
+                let problem = read(kind, wrong).unwrap_err();
+                assert_eq!(problem.status, 400, "{kind:?} {wrong}");
+                assert!(problem.detail.contains("{\"reason\": TEXT}"), "{kind:?} {wrong}");
+            }
         }
-        assert_eq!(read(r#"{"reason":"late"}"#).unwrap().as_deref(), Some("late"));
-        for wrong in ["late", "[]", r#"{"reason":1}"#, r#"{"because":"late"}"#] {
-            assert_eq!(read(wrong).unwrap_err().status, 400, "{wrong}");
+        for (kind, body, reason) in [
+            (None, "null", None),
+            (JSON, " \n", None),
+            (FORM, "reason=", None),
+            (FORM, "reason=late+%26+wrong", Some("late & wrong")),
+            (IN_UTF_8, "reason=late", Some("late")),
+        ] {
+            assert_eq!(read(kind, body).unwrap().as_deref(), reason, "{kind:?} {body}");
         }
+        for (kind, wrong) in [
+            (None, "reason=late"),
+            (JSON, "reason=late"),
+            (FORM, "because=late"),
+            (FORM, "reason=late&reason=later"),
+            (FORM, "null"),
+        ] {
+            assert_eq!(read(kind, wrong).unwrap_err().status, 400, "{kind:?} {wrong}");
+        }
+        let long = format!("reason={}", "x".repeat(REASON_CHARS_MAX + 1));
+        assert_eq!(read(FORM, &long).unwrap_err().status, 400);
     }
 }

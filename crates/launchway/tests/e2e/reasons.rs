@@ -153,6 +153,10 @@ fn a_reason_that_cannot_be_kept_does_nothing() {
     // What says nothing says it as before.
     assert_eq!(serving.post("/api/v1/runners/launchway/drain", &[], "null").status, 200);
     assert_eq!(serving.post("/api/v1/runners/launchway/resume", &[], "").status, 200);
+    // As `curl -d` sends it.
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let got = serving.post("/api/v1/runners/launchway/drain", &[form], "{}");
+    assert_eq!(got.status, 200, "{}", got.text);
     assert_eq!(serving.reasons(), "");
     serving.end();
 }
