@@ -39,6 +39,7 @@ mod news;
 mod query;
 mod ready;
 mod report;
+mod report_part;
 mod scans;
 mod series;
 mod shipments;
@@ -65,6 +66,7 @@ pub use report::{
     PipelineFailure, PipelineRepair, Queue, Rate, RecoveredFrom, RecoveryFigure, Red, Report,
     ReworkFigure, Slow,
 };
+pub use report_part::ReportPart;
 pub use series::{FlagLines, Series, SeriesRun};
 pub use since::{NoWindow, window};
 pub use slow_tests::SlowTest;

@@ -16,6 +16,7 @@ use crate::error::FiguresError;
 use crate::incidents;
 use crate::jobs::by;
 use crate::report::{Deliveries, Delivery, Load, Pipeline, Queue, Report, Slow};
+use crate::report_part::ReportPart;
 
 /// Services in environments of one report; of more, so many are said to be left out.
 const PLACES_MAX: usize = 200;
@@ -82,23 +83,32 @@ pub fn is_production(environment: &str) -> bool {
 }
 
 impl Figures {
-    /// What the rows say now. `deployments` may be the figures of another journal: one that several
-    /// machines share has the deployments, and this machine's own the runs.
+    /// What the rows say now of these parts; the others are empty.
     ///
     /// # Errors
     /// When the file does not answer.
-    pub fn report(&self, store: &Store, asked: &Asked) -> Result<Report, FiguresError> {
+    pub fn report(
+        &self,
+        store: &Store,
+        asked: &Asked,
+        parts: &[ReportPart],
+    ) -> Result<Report, FiguresError> {
         let caught = self.caught(store)?;
         let mut report = Report::of(asked, caught.newest - caught.position);
-        let deliveries = self.delivery(asked)?;
-        (report.delivery, report.delivery_left_out) = (deliveries.told, deliveries.left_out);
-        report.slow_tests = self.slow_tests(asked)?;
-        report.flaky = self.flaky(asked)?;
-        report.tests = self.series(asked)?;
-        report.images = self.image_series(asked)?;
-        report.scans = self.last_scans(asked)?;
-        let reader = self.reader();
-        self.pipelines(&reader, asked, &mut report).map_err(|source| self.failed(source))?;
+        for part in parts {
+            match part {
+                ReportPart::Delivery => {
+                    let found = self.delivery(asked)?;
+                    (report.delivery, report.delivery_left_out) = (found.told, found.left_out);
+                }
+                ReportPart::Pipelines => self.pipelines(asked, &mut report)?,
+                ReportPart::SlowTests => report.slow_tests = self.slow_tests(asked)?,
+                ReportPart::Flaky => report.flaky = self.flaky(asked)?,
+                ReportPart::Tests => report.tests = self.series(asked)?,
+                ReportPart::Images => report.images = self.image_series(asked)?,
+                ReportPart::Scans => report.scans = self.last_scans(asked)?,
+            }
+        }
         Ok(report)
     }
 
@@ -111,34 +121,34 @@ impl Figures {
         deliveries(&reader, asked).map_err(|source| self.failed(source))
     }
 
-    fn pipelines(
-        &self,
-        rows: &Connection,
-        asked: &Asked,
-        report: &mut Report,
-    ) -> rusqlite::Result<()> {
-        let waited = waited(rows, asked)?;
-        let of_workflows = queues(waited.iter().map(|(of, it)| (of, it.wait_ms)));
-        let nothing = Spread::default();
-        for (of, attempts) in finished(rows, asked)? {
-            let health = health(&attempts, asked.window);
-            let queue = of_workflows.get(&of).unwrap_or(&nothing);
-            report.pipelines.push(Pipeline::of(of, &health, queue));
-        }
-        let waits = queues(waited.iter().map(|(_, it)| (&it.labels, it.wait_ms)));
-        let started = waited.iter().filter_map(|(_, it)| Some((&it.labels, it.start_ms?)));
-        let starts = queues(started);
-        let queue = |(labels, spread): (&&Arc<str>, &Spread)| Queue {
-            labels: labels.to_string(),
-            wait: spread.into(),
-            start: starts.get(labels).unwrap_or(&nothing).into(),
-        };
-        report.queues = waits.iter().map(queue).collect();
-        report.load = load(rows, asked)?;
-        report.slow_jobs = slow(rows, asked, SLOW_JOBS)?;
-        report.slow_steps = slow(rows, asked, SLOW_STEPS)?;
-        Ok(())
+    fn pipelines(&self, asked: &Asked, report: &mut Report) -> Result<(), FiguresError> {
+        let reader = self.reader();
+        pipelines(&reader, asked, report).map_err(|source| self.failed(source))
     }
+}
+
+fn pipelines(rows: &Connection, asked: &Asked, report: &mut Report) -> rusqlite::Result<()> {
+    let waited = waited(rows, asked)?;
+    let of_workflows = queues(waited.iter().map(|(of, it)| (of, it.wait_ms)));
+    let nothing = Spread::default();
+    let health_of = |(of, attempts): ((String, String), Vec<Finished>)| {
+        let queue = of_workflows.get(&of).unwrap_or(&nothing);
+        Pipeline::of(of, &health(&attempts, asked.window), queue)
+    };
+    report.pipelines = finished(rows, asked)?.into_iter().map(health_of).collect();
+    let waits = queues(waited.iter().map(|(_, it)| (&it.labels, it.wait_ms)));
+    let started = waited.iter().filter_map(|(_, it)| Some((&it.labels, it.start_ms?)));
+    let starts = queues(started);
+    let queue = |(labels, spread): (&&Arc<str>, &Spread)| Queue {
+        labels: labels.to_string(),
+        wait: spread.into(),
+        start: starts.get(labels).unwrap_or(&nothing).into(),
+    };
+    report.queues = waits.iter().map(queue).collect();
+    report.load = load(rows, asked)?;
+    report.slow_jobs = slow(rows, asked, SLOW_JOBS)?;
+    report.slow_steps = slow(rows, asked, SLOW_STEPS)?;
+    Ok(())
 }
 
 /// Where something was shipped to.

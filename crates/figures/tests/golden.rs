@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use event::{DeploymentEvent, Fact, IncidentId, Seq, ShippedBy, StreamId, Timestamp};
-use figures::{Asked, Figures};
+use figures::{Asked, Figures, ReportPart};
 use ports::Journal as _;
 use serde_json::Value as Json;
 use store::Store;
@@ -101,12 +101,12 @@ fn every_golden_journal_says_the_same() {
         figures.catch_up(&store, &mut |_| true).expect("it is counted");
         let window = Window { since: Timestamp(0), until: Timestamp(10_000_000_000_000) };
         let asked = Asked::everything(window);
-        let mut report = figures.report(&store, &asked).expect("it is told");
+        let mut report = figures.report(&store, &asked, ReportPart::ALL).expect("it is told");
         // Of several repositories as of each of them, and of none nothing.
         let of = |names: &[&str]| {
             let repositories = Some(names.iter().map(|it| (*it).to_owned()).collect());
             let asked = Asked { repositories, ..asked.clone() };
-            figures.report(&store, &asked).expect("it is told").pipelines.len()
+            figures.report(&store, &asked, ReportPart::ALL).expect("it is told").pipelines.len()
         };
         let known: std::collections::BTreeSet<&str> =
             report.pipelines.iter().map(|it| it.repository.as_str()).collect();

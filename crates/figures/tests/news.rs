@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use event::{Attempt, Fact as _, RunEvent, RunId, Seq, StreamId, Timestamp};
 use expect_test::{Expect, expect};
-use figures::{Asked, Figures};
+use figures::{Asked, Figures, ReportPart};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::Store;
@@ -252,7 +252,11 @@ fn what_a_gate_let_nobody_run_breaks_no_build() {
     let refused = Run { exit: "refused", ..RED };
     let told = |expect: Expect| {
         let window = Window { since: Timestamp(0), until: Timestamp(1_000_000) };
-        let report = journal.figures.report(&journal.store, &Asked::everything(window));
+        let report = journal.figures.report(
+            &journal.store,
+            &Asked::everything(window),
+            &[ReportPart::Pipelines],
+        );
         let it = &report.expect("a journal of ours").pipelines[0];
         expect.assert_eq(&format!(
             "{} of {}, red since {:?}, without {:?}",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use event::{Attempt, Fact as _, RunEvent, Seq, StreamId, Timestamp};
 use expect_test::{Expect, expect};
-use figures::{Asked, Duration, Figures, Report};
+use figures::{Asked, Duration, Figures, Report, ReportPart};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::Store;
@@ -69,7 +69,8 @@ impl Journal {
         self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
         let window = Window { since: Timestamp(since * 1000), until: Timestamp(until * 1000) };
         let asked = Asked { is_past, ..Asked::everything(window) };
-        let mut report = self.figures.report(&self.store, &asked).expect("a journal of ours");
+        let mut report =
+            self.figures.report(&self.store, &asked, ReportPart::ALL).expect("a journal of ours");
         report.look_at_queue(&self.store, &asked).expect("a journal of ours");
         report
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use event::{Attempt, Fact as _, RunEvent, RunId, Seq, StreamId, Timestamp};
 use expect_test::{Expect, expect};
-use figures::{Asked, Figures};
+use figures::{Asked, Figures, ReportPart};
 use ports::Journal as _;
 use serde_json::{Value as Json, json};
 use store::Store;
@@ -537,4 +537,49 @@ fn of_many_tests_the_ten_that_take_the_most_are_told() {
     let elsewhere =
         Asked { repositories: Some(vec!["octo/other".to_owned()]), ..Asked::everything(window) };
     assert_eq!(journal.figures.slow_tests(&elsewhere).expect("a journal of ours"), []);
+}
+
+/// What of a report each part fills.
+const PARTS: &[(ReportPart, &[&str])] = &[
+    (ReportPart::Delivery, &["delivery", "delivery_left_out"]),
+    (ReportPart::Pipelines, &["pipelines", "queues", "load", "slow_jobs", "slow_steps"]),
+    (ReportPart::SlowTests, &["slow_tests"]),
+    (ReportPart::Flaky, &["flaky"]),
+    (ReportPart::Tests, &["tests"]),
+    (ReportPart::Images, &["images"]),
+    (ReportPart::Scans, &["scans"]),
+];
+
+#[test]
+fn a_report_has_what_is_asked_for_and_nothing_else() {
+    let journal = Journal::new();
+    let sarif = r#"{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"Trivy"}},
+        "results":[{"ruleId":"CVE-1"}]}]}"#;
+    let twice = r#"<testcase name="t"><failure/></testcase><testcase name="t" time="2"/>"#;
+    let files = [("j.xml", junit(twice)), ("a.sarif", sarif.to_owned())];
+    let files = files.each_ref().map(|(name, text)| (*name, text.as_str()));
+    journal.run(&Run { files: &files, ..GOOD });
+    journal.figures.catch_up(&journal.store, &mut |_| true).expect("a journal of ours");
+    let window = Window { since: Timestamp(0), until: Timestamp(10_000_000) };
+    let told = |parts: &[ReportPart]| -> Json {
+        let report = journal.figures.report(&journal.store, &Asked::everything(window), parts);
+        json!(report.expect("a journal of ours"))
+    };
+    let (all, nothing) = (told(ReportPart::ALL), told(&[]));
+    for (part, fields) in PARTS {
+        let alone = told(&[*part]);
+        for (field, value) in alone.as_object().expect("an object") {
+            let of = if fields.contains(&field.as_str()) { &all } else { &nothing };
+            assert_eq!(value, &of[field], "{field} of {part}");
+        }
+    }
+    let fields = PARTS.iter().flat_map(|it| it.1.iter().copied());
+    let filled: Vec<&str> = fields.filter(|it| all[*it] != nothing[*it]).collect();
+    assert_eq!(filled, ["pipelines", "queues", "load", "slow_tests", "flaky", "tests", "scans"]);
+    assert_eq!(
+        ReportPart::of_list("flaky, scans"),
+        Some(vec![ReportPart::Flaky, ReportPart::Scans])
+    );
+    assert_eq!(ReportPart::of_list("flaky,"), None);
+    assert_eq!(PARTS.iter().map(|it| it.0).collect::<Vec<_>>(), ReportPart::ALL);
 }

@@ -20,7 +20,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use event::{Attempt, BlobId, RunEvent, RunId, RunRequest};
-use figures::{Asked, Report, RunImages, RunTests};
+use figures::{Asked, Report, ReportPart, RunImages, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use server::{Problem, Reason, RunEvents, RunList};
@@ -211,7 +211,11 @@ impl Client {
         &self,
         (since, until): (&Option<String>, &Option<String>),
         asked: &Asked,
+        parts: &[ReportPart],
     ) -> Result<Report, Failure> {
+        // A server of before knows no parts, and gives all.
+        let parts: Vec<&str> = parts.iter().map(|it| it.as_str()).collect();
+        let parts = Some(parts.join(","));
         // The command names one, or none.
         let repository = asked.repositories.as_ref().and_then(|it| it.first().cloned());
         let all = [
@@ -220,6 +224,7 @@ impl Client {
             ("environment", &asked.environment),
             ("service", &asked.service),
             ("repository", &repository),
+            ("parts", &parts),
         ];
         let all = all.iter().filter_map(|(name, value)| {
             value.as_ref().map(|value| format!("{name}={}", percent(value)))

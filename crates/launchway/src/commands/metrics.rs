@@ -6,14 +6,15 @@ mod scans;
 mod series;
 
 use figures::{
-    Asked, Caught, Delivery, Figures, FiguresError, Goals, NoWindow, Report, is_production,
+    Asked, Caught, Deliveries, Delivery, Figures, FiguresError, Goals, NoWindow, Report,
+    ReportPart, is_production,
 };
 use repository::Repository;
 use serde_json::{Value as Json, json};
 use settings::Settings;
 use store::Store;
 
-use crate::cli::{Format, MetricsArgs};
+use crate::cli::{Figure, Format, MetricsArgs};
 use crate::deploying::book::Book;
 use crate::distant::Client;
 use crate::exit::{Exit, Failure, Outcome};
@@ -39,9 +40,10 @@ pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
         is_past: window.until < now,
         ..Asked::everything(window)
     };
+    let parts = parts(args);
     let report = match &args.server {
-        Some(url) => Client::of(url)?.metrics((&args.since, &args.until), &asked)?,
-        None => local(args, state, &mut asked)?,
+        Some(url) => Client::of(url)?.metrics((&args.since, &args.until), &asked, parts)?,
+        None => local(args, state, &mut asked, parts)?,
     };
     if args.format == Format::Json {
         lines(&report).iter().for_each(|line| out(&line.to_string()));
@@ -54,6 +56,26 @@ pub(crate) fn run(args: &MetricsArgs, state: &StateFolder) -> Outcome {
         out_block(&text);
     }
     Ok(Exit::Done)
+}
+
+/// What is shown; as JSON everything is.
+fn parts(args: &MetricsArgs) -> &'static [ReportPart] {
+    match args.of {
+        _ if args.format == Format::Json => ReportPart::ALL,
+        None => human::PAGE,
+        Some(
+            Figure::Frequency
+            | Figure::LeadTime
+            | Figure::Failures
+            | Figure::Recovery
+            | Figure::Rework,
+        ) => &[ReportPart::Delivery],
+        Some(Figure::Pipelines) => &[ReportPart::Pipelines],
+        Some(Figure::Flaky) => &[ReportPart::Flaky],
+        Some(Figure::Tests) => &[ReportPart::Tests],
+        Some(Figure::Images) => &[ReportPart::Images],
+        Some(Figure::Scans) => &[ReportPart::Scans],
+    }
 }
 
 fn refused(args: &MetricsArgs, why: NoWindow) -> Failure {
@@ -79,7 +101,12 @@ fn refused(args: &MetricsArgs, why: NoWindow) -> Failure {
 }
 
 /// From this machine's journal; deployments from the one that the settings name.
-fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<Report, Failure> {
+fn local(
+    args: &MetricsArgs,
+    state: &StateFolder,
+    asked: &mut Asked,
+    parts: &[ReportPart],
+) -> Result<Report, Failure> {
     let found = match (&args.file, args.all) {
         (_, true) => None,
         (Some(file), _) => Some(load(Some(file))?),
@@ -96,9 +123,11 @@ fn local(args: &MetricsArgs, state: &StateFolder, asked: &mut Asked) -> Result<R
         let is_here = here.as_deref() == Some(repository);
         Ok(if is_here { wanted.clone() } else { Goals::default() })
     };
-    let mut report = measured(found, state, asked)?;
-    report.judge(&goals);
-    report.look_at_queue(&journal::open_there(state)?, asked).map_err(failed)?;
+    let mut report = measured(found, state, asked, parts)?;
+    if parts.contains(&ReportPart::Pipelines) {
+        report.judge(&goals);
+        report.look_at_queue(&journal::open_there(state)?, asked).map_err(failed)?;
+    }
     Ok(report)
 }
 
@@ -106,21 +135,26 @@ fn measured(
     found: Option<Found>,
     state: &StateFolder,
     asked: &mut Asked,
+    parts: &[ReportPart],
 ) -> Result<Report, Failure> {
     let Some(found) = found else {
         let store = journal::open_there(state)?;
-        return caught_up(state.root(), &store)?.report(&store, asked).map_err(failed);
+        return caught_up(state.root(), &store)?.report(&store, asked, parts).map_err(failed);
     };
     journal::open_there(state)?;
     asked.project = Some(found.settings.project.value.to_string());
     let (book, own) = Book::of(&found, state)?;
     let figures = caught_up(state.root(), &book.store)?;
     if own.own() == state.root() {
-        return figures.report(&book.store, asked).map_err(failed);
+        return figures.report(&book.store, asked, parts).map_err(failed);
     }
-    let shared = caught_up(own.own(), book.copy())?.delivery(asked).map_err(failed)?;
+    let shared = if parts.contains(&ReportPart::Delivery) {
+        caught_up(own.own(), book.copy())?.delivery(asked).map_err(failed)?
+    } else {
+        Deliveries::default()
+    };
     let beside = beside(asked, &shared.told, &found.settings);
-    let mut report = figures.report(&book.store, &beside).map_err(failed)?;
+    let mut report = figures.report(&book.store, &beside, parts).map_err(failed)?;
     report.delivery = [shared.told, report.delivery].concat();
     report.delivery_left_out += shared.left_out;
     Ok(report)

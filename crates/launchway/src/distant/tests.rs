@@ -45,7 +45,9 @@ fn figures_up_to_now_are_not_taken_for_those_of_a_time_that_is_past() {
     let told = |is_past: bool, report: &str| {
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{report}", report.len());
         let asked = Asked { is_past, ..Asked::everything(window) };
-        answered(&answer, |client| client.metrics((&None, &Some("1d".to_owned())), &asked))
+        answered(&answer, |client| {
+            client.metrics((&None, &Some("1d".to_owned())), &asked, figures::ReportPart::ALL)
+        })
     };
     let of_before = r#"{
         "since_ms": 1, "until_ms": 9, "samples_min": 5, "behind_events": 0, "delivery": [],

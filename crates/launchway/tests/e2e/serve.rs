@@ -415,6 +415,9 @@ fn a_time_that_is_past(
         assert_eq!((answer.status, &answer.json()["detail"]), (400, &why.into()));
         assert_eq!(serving.get(&format!("/insights/tests?{query}")).status, 400);
     }
+    let unknown = serving.get("/api/v1/metrics?parts=pipelines,pipes");
+    let why = "`parts` takes some of delivery, pipelines, slow_tests, flaky, tests, images, scans, with commas between.";
+    assert_eq!((unknown.status, &unknown.json()["detail"]), (400, &why.into()));
     for path in ["/insights", "/insights/pipelines", "/insights/tests", "/insights/images"] {
         let page = serving.get(&format!("{path}?until=1d&repository=octo%2Fapp")).text;
         let heading = page.split("</h1>").next().unwrap_or_default();
@@ -465,7 +468,9 @@ fn reports_among_the_artifacts_are_told_and_a_copy_makes_the_same_server() {
     assert!(page.contains("None is known."), "{page}");
     assert!(page.contains("Tests that take the most time"), "{page}");
     assert!(page.contains("<bdi>adds</bdi>") && page.contains("<bdi>500 ms</bdi>"), "{page}");
-    let slow = &serving.get("/api/v1/metrics").json()["slow_tests"];
+    let alone = serving.get("/api/v1/metrics?parts=slow_tests").json();
+    assert_eq!([&alone["pipelines"], &alone["tests"]], [&serde_json::json!([]); 2], "{alone}");
+    let slow = &alone["slow_tests"];
     let slow: Vec<String> =
         slow.as_array().expect("a list").iter().map(|it| it["name"].to_string()).collect();
     assert_eq!(slow, ["\"adds\""], "what failed says nothing of how long it takes");

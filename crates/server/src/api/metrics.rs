@@ -3,7 +3,7 @@
 use axum::extract::{Query, State};
 use axum::routing::get;
 use axum::{Extension, Json};
-use figures::{Asked, NoWindow, Report};
+use figures::{Asked, NoWindow, Report, ReportPart};
 use serde::Deserialize;
 use serde_json::{Value as JsonValue, json};
 
@@ -40,11 +40,35 @@ pub(super) const OPERATION: Operation = Operation {
             "string",
             "Only runs of owner/name, and what their jobs deployed; without it of all that the token sees",
         ),
+        (
+            "parts",
+            "string",
+            "Only these, with commas between, the others stay empty: delivery, pipelines (with queues, load and what is slow), slow_tests, flaky, tests, images, scans; without it all",
+        ),
     ],
     body: None,
     answer: (200, "Metrics"),
     route: || get(read),
 };
+
+/// What of a report a caller asks for.
+#[derive(Debug, Deserialize)]
+struct Wanted {
+    parts: Option<String>,
+}
+
+impl Wanted {
+    fn parts(self) -> Result<Vec<ReportPart>, Problem> {
+        let Some(names) = self.parts.filter(|it| !it.is_empty()) else {
+            return Ok(ReportPart::ALL.to_vec());
+        };
+        ReportPart::of_list(&names).ok_or_else(|| {
+            let all: Vec<&str> = ReportPart::ALL.iter().map(|it| it.as_str()).collect();
+            let all = all.join(", ");
+            Problem::bad(format!("`parts` takes some of {all}, with commas between."))
+        })
+    }
+}
 
 /// What a caller asks about.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -94,17 +118,21 @@ async fn read(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Query(part): Query<Part>,
+    Query(wanted): Query<Wanted>,
 ) -> Result<Json<Report>, Problem> {
     blocking(move || {
         let asked = part.asked(&app, &who)?;
-        let mut report = app.figures.report(&app.store, &asked)?;
-        besides(&mut report, &app, &asked)?;
+        let parts = wanted.parts()?;
+        let mut report = app.figures.report(&app.store, &asked, &parts)?;
+        if parts.contains(&ReportPart::Pipelines) {
+            besides(&mut report, &app, &asked)?;
+        }
         Ok(Json(report))
     })
     .await
 }
 
-/// What no rows say: what is wanted, what waits now, and how many places there are now.
+/// What no rows say of pipelines: what is wanted, what waits now, and how many places there are now.
 pub(crate) fn besides(report: &mut Report, app: &App, asked: &Asked) -> Result<(), Problem> {
     report.judge(&|repository| app.engine.goals(repository));
     report.look_at_queue(&app.store, asked)?;

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use event::{Attempt, RunId};
-use figures::{Duration, Goal, Pipeline, Queue, Rate, Report, Slow};
+use figures::{Duration, Goal, Pipeline, Queue, Rate, Report, ReportPart, Slow};
 
 use super::delivery::share;
 use super::insights::Insights;
@@ -80,7 +80,7 @@ pub(crate) async fn pipelines(
 ) -> Page {
     let page = blocking(move || {
         let asked = part.asked(&app, &who)?;
-        let mut report = app.figures.report(&app.store, &asked)?;
+        let mut report = app.figures.report(&app.store, &asked, &[ReportPart::Pipelines])?;
         besides(&mut report, &app, &asked)?;
         let load = load(&report);
         let slow = [

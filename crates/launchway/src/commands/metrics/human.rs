@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use event::{ShippedBy, Timestamp};
-use figures::{Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report, SlowTest};
+use figures::{
+    Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report, ReportPart, SlowTest,
+};
 
 use crate::cli::Figure;
 use crate::terminal::plural::plural;
@@ -15,7 +17,11 @@ const NAME: usize = 22;
 /// Digits of a commit.
 const COMMIT_DIGITS: usize = 7;
 
-/// Everything.
+/// What the page has; the rest opens by its name.
+pub(super) const PAGE: &[ReportPart] =
+    &[ReportPart::Delivery, ReportPart::Pipelines, ReportPart::SlowTests, ReportPart::Flaky];
+
+/// The page.
 pub(super) fn page(report: &Report, style: Style) -> String {
     let mut text = time(report);
     for it in &report.delivery {
