@@ -7,6 +7,18 @@ use mask::MaskedText;
 use ports::Lease;
 use protocol::Report;
 
+/// Which gates are looked at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Looked {
+    /// All: nobody looked for a while.
+    All,
+    /// Those that runs of this commit may open, one of which began or ended something:
+    /// [`crate::Home::look_aside`].
+    Behind(Arc<str>),
+    /// A job's: what keeps it is not what it was.
+    Of(StreamId, JobKey),
+}
+
 /// One thing that happened. The time comes with the round.
 #[derive(Debug)]
 pub enum Input {
@@ -64,11 +76,8 @@ pub enum Input {
         /// What.
         answer: scheduler::Answer,
     },
-    /// Something ended, or was not heard of for a while: what keeps jobs at their gates is looked at again.
-    LookAtGates {
-        /// Of runs of this commit; none for all.
-        commit: Option<Arc<str>>,
-    },
+    /// What keeps jobs at their gates that no person opens is looked at again.
+    LookAtGates(Looked),
     /// Which machines take jobs from now on.
     Places(Vec<scheduler::Place>),
     /// Leave everything as it is and go: the workers notice by themselves.

@@ -37,10 +37,10 @@ pub use deployment::{
     DeploymentShell, Doors, Place, PlaceError, Standing, Taken,
 };
 pub use groups::{GroupLocks, Groups};
-pub use inputs::Input;
+pub use inputs::{Input, Looked};
 pub use owner::{Owner, OwnerError};
 pub use round::{DriverError, Grown, Loop, Observer, Quiet, Settings};
 pub use shell::{Ended, Shell};
-pub use surroundings::{Home, HomeError};
+pub use surroundings::{Home, HomeError, Kept};
 pub use sweep::{Swept, sweep};
 pub use workers::{Found, Workers, WorkersError, become_subreaper, is_at_work, is_living};

@@ -1,5 +1,7 @@
 //! One round of the loop: inputs in, events on disk, deeds done.
 
+mod gates;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -15,13 +17,12 @@ use scheduler::{
 };
 use syntax::Diagnostic;
 
+use self::gates::looking_once;
 use crate::inputs::Input;
 use crate::surroundings::Home;
 
 /// Jobs up to which debug builds check the invariants, which walk over all of them.
 const CHECKED_JOBS_MAX: usize = 200;
-/// Rules that could not be read are asked for again after this long.
-const GATE_LOOK_MS: u64 = 5_000;
 
 /// How the loop runs.
 #[derive(Clone, Debug)]
@@ -137,15 +138,6 @@ struct Round {
     grown: Vec<(usize, Lease, Grown)>,
     /// Leases that somebody spoke under, or that were said to be over.
     spoken: BTreeSet<Lease>,
-}
-
-/// Nothing reaches the journal within a round: who looks at the same gates twice sees the same, at twice the cost.
-fn looking_once(inputs: Vec<Input>) -> impl Iterator<Item = Input> {
-    let mut looked = BTreeSet::new();
-    inputs.into_iter().filter(move |input| match input {
-        Input::LookAtGates { commit } => looked.insert(commit.clone()),
-        _ => true,
-    })
 }
 
 impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
@@ -356,7 +348,7 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 let answer = scheduler::Input::Answer { stream, job, answer, at };
                 read.into_iter().chain([answer]).collect()
             }
-            Input::LookAtGates { commit } => self.look(commit.as_deref(), at),
+            Input::LookAtGates(which) => self.look(which, at),
             Input::Places(places) => {
                 self.set_places(places);
                 Vec::new()
@@ -378,38 +370,6 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
         elsewhere.unwrap_or_else(|| self.home.runner(lease.stream, &lease.job))
     }
 
-    /// What the rules say of a job at its gate, as an input; none where it stands at none, or they
-    /// cannot be read.
-    fn gate(&mut self, stream: StreamId, job: &JobKey, at: Timestamp) -> Option<scheduler::Input> {
-        if !self.state.is_gated(stream, job) {
-            return None;
-        }
-        let run = self.state.run(stream)?;
-        let definition = run.job(job).and_then(|job| job.definition)?;
-        let job = job.clone();
-        match self.home.gate(run.request(), definition, at) {
-            Ok(read) => {
-                self.unread.remove(&(stream, job.clone()));
-                Some(scheduler::Input::GateRead { stream, job, read, at })
-            }
-            Err(_) => {
-                self.unread.insert((stream, job), at);
-                None
-            }
-        }
-    }
-
-    /// The same of all that something shuts which no person opens.
-    fn look(&mut self, commit: Option<&str>, at: Timestamp) -> Vec<scheduler::Input> {
-        let is_of = |stream: StreamId| {
-            let run = self.state.run(stream);
-            run.is_some_and(|run| commit.is_none_or(|it| *run.request().change.commit == *it))
-        };
-        let mut shut = self.state.gates_shut();
-        shut.retain(|(stream, _)| is_of(*stream));
-        shut.into_iter().filter_map(|(stream, job)| self.gate(stream, &job, at)).collect()
-    }
-
     /// After the append: whoever spoke is told how far he was heard, or that he has no lease.
     fn answer(&mut self, spoken: BTreeSet<Lease>) {
         for lease in spoken {
@@ -420,21 +380,6 @@ impl<J: Journal, W: Jobs, H: Home, O: Observer> Loop<J, W, H, O> {
                 None => self.jobs.closed(&lease),
             }
         }
-    }
-
-    /// Reads the rules of gates that are due.
-    fn gates(&mut self, at: Timestamp) -> Result<Vec<(StreamId, RunEvent)>, DriverError> {
-        let mut events = Vec::new();
-        for (stream, job) in self.state.gates_due(at) {
-            let tried = self.unread.get(&(stream, job.clone()));
-            if tried.is_some_and(|tried| at.0 < tried.0.saturating_add(GATE_LOOK_MS)) {
-                continue;
-            }
-            if let Some(read) = self.gate(stream, &job, at) {
-                events.extend(self.due(read)?);
-            }
-        }
-        Ok(events)
     }
 
     /// Everything that follows by itself, until nothing does.

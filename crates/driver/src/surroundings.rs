@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use event::{BlobId, JobDefinition, JobKey, RunRequest, StreamId, Timestamp};
+use mask::MaskedText;
 use ports::Lease;
 use scheduler::{GateRead, Surroundings};
 
@@ -14,6 +15,17 @@ use crate::groups::Groups;
 pub struct HomeError {
     /// What is missing, and what to do.
     pub message: String,
+}
+
+/// A job at its gate, which no person can open.
+#[derive(Clone, Copy, Debug)]
+pub struct Kept<'k> {
+    /// Which run.
+    pub stream: StreamId,
+    /// The job.
+    pub definition: &'k JobDefinition,
+    /// What is said of why.
+    pub shut: &'k MaskedText,
 }
 
 /// The state folder and its secrets, as the loop needs them.
@@ -43,6 +55,13 @@ pub trait Home {
     ) -> Result<GateRead, HomeError> {
         let _ = (request, definition, at);
         Err(HomeError { message: "nobody knows the rules of environments here".to_owned() })
+    }
+
+    /// Something began or ended that a job at its gate may wait for. It happens often and seldom opens
+    /// anything, and reading rules takes git: whoever looks does so without keeping the loop from its work,
+    /// and sends [`crate::Looked::Of`] where it is not kept as it was.
+    fn look_aside(&mut self, kept: Kept<'_>) {
+        let _ = kept;
     }
 
     /// The concurrency groups of this machine. Where nobody else can be there, all are free.

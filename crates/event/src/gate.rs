@@ -34,6 +34,9 @@ pub struct JobGate {
     /// Why, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shut: Option<MaskedText>,
+    /// What keeps it shut is what becomes of runs of its commit: of a check, of the environment below.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub waits_for_runs: bool,
 }
 
 impl JobGate {

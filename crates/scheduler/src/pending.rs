@@ -8,6 +8,7 @@
 use std::collections::BTreeSet;
 
 use event::{Fence, JobKey, StreamId, Timestamp};
+use mask::MaskedText;
 
 use crate::limits::RUN_DAYS_MAX;
 use crate::state::{Node, NodeId, Phase, Run, State};
@@ -298,6 +299,17 @@ impl State {
             is_shut.then(|| (*stream, node.key.clone()))
         });
         shut.collect()
+    }
+
+    /// Jobs whose gate may open by what becomes of runs of a commit, with what is said of why it is shut.
+    pub fn gates_behind(&self, commit: &str) -> Vec<(StreamId, JobKey, MaskedText)> {
+        let behind = self.owed.gate_times.iter().filter_map(|(_, stream, id)| {
+            let asked = &self.node(*stream, *id).gate.as_ref()?.asked;
+            let is_of = |it: &StreamId| *self.runs[it].request.change.commit == *commit;
+            let shut = asked.shut.clone().filter(|_| asked.waits_for_runs && is_of(stream))?;
+            Some((*stream, self.node(*stream, *id).key.clone(), shut))
+        });
+        behind.collect()
     }
 
     /// Whether a job stands at its gate.

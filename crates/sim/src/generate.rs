@@ -97,7 +97,7 @@ fn job(random: &mut Random, file: &str, number: usize, calls: Option<&str>, text
         text.push_str("    permissions: { packages: write }\n");
     }
     if random.percent(25) {
-        let name = *random.pick(&["open", "asks", "later", "shut"]);
+        let name = *random.pick(&["open", "asks", "later", "behind", "shut"]);
         let _ = writeln!(text, "    environment: {name}");
     }
     if random.percent(20) {

@@ -1,10 +1,10 @@
 //! Workers with memory that do what workers do on bad days.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use driver::{Home, HomeError, Input};
+use driver::{Home, HomeError, Input, Kept};
 use event::{
     BlobId, Digest, GateDemand, JobDefinition, JobGate, JobKey, RunRequest, StreamId, Timestamp,
 };
@@ -95,6 +95,10 @@ pub(crate) struct FakeHome {
     pub(crate) rules: Rc<std::cell::Cell<u8>>,
     /// Nobody can read them.
     pub(crate) rules_gone: Rc<std::cell::Cell<bool>>,
+    /// What jobs wait for that want to be behind another environment ended well.
+    pub(crate) is_well: Rc<std::cell::Cell<bool>>,
+    /// Gates that somebody is to look at beside the loop.
+    pub(crate) aside: Rc<RefCell<BTreeSet<(StreamId, JobKey)>>>,
 }
 
 impl Home for FakeHome {
@@ -123,7 +127,8 @@ impl Home for FakeHome {
         Ok(Surroundings { secrets, paths, options })
     }
 
-    /// `open` asks nothing, `shut` lets nobody in; the others ask one of two people, and wait.
+    /// `open` asks nothing, `shut` lets nobody in; the others ask one of two people, and wait: `later` for the
+    /// clock, `behind` for what runs come to.
     fn gate(
         &mut self,
         request: &RunRequest,
@@ -144,6 +149,8 @@ impl Home for FakeHome {
         let members = ["hubot", "mona"].map(Into::into).to_vec();
         let demand = GateDemand::Approval { group: "devops".into(), count: 1, members };
         let opens_at = (name == "later").then(|| Timestamp(request.at.0 + 600_000));
+        let is_behind = name == "behind" && !self.is_well.get();
+        let look_at = is_behind.then(|| Timestamp(at.0 + 60_000));
         let asked = JobGate {
             environment: name.into(),
             rules: event::Rules {
@@ -156,8 +163,9 @@ impl Home for FakeHome {
             asked_by: vec!["octocat".into()],
             what: digest,
             rules_ask_people: true,
-            opens_at: opens_at.filter(|it| *it > at),
-            shut: None,
+            opens_at: opens_at.filter(|it| *it > at).or(look_at),
+            shut: is_behind.then(|| text("it was not run below")),
+            waits_for_runs: is_behind,
         };
         if !is_gone {
             return Ok(GateRead::Ask(Box::new(asked)));
@@ -168,8 +176,13 @@ impl Home for FakeHome {
             rules_ask_people: true,
             opens_at: Some(Timestamp(at.0 + 60_000)),
             shut: Some(text("nobody can read them")),
+            waits_for_runs: false,
             ..asked
         })))
+    }
+
+    fn look_aside(&mut self, kept: Kept<'_>) {
+        self.aside.borrow_mut().insert((kept.stream, kept.definition.key.clone()));
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {

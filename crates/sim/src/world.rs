@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use driver::{DriverError, Input, Loop, Quiet, Settings};
+use driver::{DriverError, Input, Looked, Loop, Quiet, Settings};
 use event::{
     Attempt, CancelReason, Change, Conclusion, EventRef, ExitKind, Fact as _, Fence, JobKey,
     LogRange, RunEvent, RunId, RunRequest, Selection, Seq, StepKey, StreamId, Terms, Timestamp,
@@ -89,6 +89,7 @@ enum Action {
     Resume,
     Answer,
     RulesChange,
+    CommitMoves,
     PlanFault,
     Several,
 }
@@ -159,6 +160,7 @@ impl World {
         self.told.push("-- second act --".to_owned());
         self.home.broken_every = None;
         self.home.rules_gone.set(false);
+        self.home.is_well.set(true);
         self.crash()?;
         for _ in 0..HEALING_ROUNDS_MAX {
             if self.driven.quiet() == Quiet::Done {
@@ -355,6 +357,7 @@ impl World {
             (4, Action::Resume),
             (12, Action::Answer),
             (1, Action::RulesChange),
+            (6, Action::CommitMoves),
             (3, Action::PlanFault),
             (8, Action::Several),
         ]);
@@ -434,10 +437,23 @@ impl World {
             Action::RulesChange => {
                 self.home.rules.set(self.home.rules.get().wrapping_add(1));
                 self.home.rules_gone.set(self.random.percent(30));
-                Some(Input::LookAtGates { commit: None })
+                Some(Input::LookAtGates(Looked::All))
             }
+            Action::CommitMoves => self.commit_moves(),
             Action::PlanFault | Action::Several => None,
         }
+    }
+
+    /// Something of a run's commit begins or ends, and whoever looks at the gates behind it says where it matters.
+    fn commit_moves(&mut self) -> Option<Input> {
+        let seen = self.home.aside.borrow_mut().pop_first();
+        if let Some((stream, job)) = seen {
+            return Some(Input::LookAtGates(Looked::Of(stream, job)));
+        }
+        self.home.is_well.set(self.random.percent(50));
+        let stream = self.stream();
+        let commit = &self.driven.state().run(stream)?.request().change.commit;
+        Some(Input::LookAtGates(Looked::Behind(Arc::clone(commit))))
     }
 
     fn stream(&mut self) -> StreamId {

@@ -103,8 +103,8 @@ impl Runs {
         let mut known = self.commits.borrow_mut();
         let mut commits = BTreeMap::new();
         for stream in &streams {
-            let of = match known.remove(stream) {
-                Some(of) => of,
+            let of = match known.get(stream) {
+                Some(of) => of.clone(),
                 None => self.commit(*stream)?,
             };
             commits.insert(*stream, of);

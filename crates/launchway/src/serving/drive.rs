@@ -4,6 +4,7 @@
 //! Whoever wants something of it sends it an input through a [`Handle`].
 
 pub(crate) mod gates;
+mod looks;
 pub(super) mod places;
 pub(in crate::serving) mod stood;
 pub(super) mod take_up;
@@ -17,8 +18,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use driver::{
-    GroupLocks, Groups, Grown, Home, HomeError, Input, Loop, Observer, Owner, Settings, Shell,
-    Workers,
+    GroupLocks, Groups, Grown, Home, HomeError, Input, Kept, Looked, Loop, Observer, Owner,
+    Settings, Shell, Workers,
 };
 use event::{BlobId, Conclusion, JobDefinition, JobKey, RunEvent, RunRequest, StreamId, Timestamp};
 use mask::MaskedText;
@@ -29,6 +30,7 @@ use scheduler::{Answer, GateRead, Surroundings, Unserved};
 use server::Hub;
 use store::{Store, Sums};
 
+use self::looks::Looks;
 use self::places::{Book, Machines};
 use self::take_up::take_up;
 use self::tokens::JobTokens;
@@ -328,6 +330,7 @@ impl Driving {
             artifacts: &artifacts,
             sums: &sums,
             runs: Runs::new(Arc::clone(&store)),
+            looks: Looks::begin(&handle, &store),
             groups: GroupLocks::new(state.groups()),
         };
         let settings = Settings { width: handle.width(), tracking: tracking()? };
@@ -372,6 +375,7 @@ struct ServerHome<'d> {
     artifacts: &'d RefCell<RunArtifacts>,
     sums: &'d Sums,
     runs: Runs,
+    looks: Looks,
     groups: GroupLocks,
 }
 
@@ -425,6 +429,10 @@ impl Home for ServerHome<'_> {
             talk(&format!("warning: the gate of {}: {message}", definition.key));
             HomeError { message }
         })
+    }
+
+    fn look_aside(&mut self, kept: Kept<'_>) {
+        self.looks.look(kept);
     }
 
     fn keep_log(&mut self, lease: &Lease) -> Option<BlobId> {
@@ -497,7 +505,8 @@ impl Watcher<'_> {
         use RunEvent::{JobCompleted, JobStarted, RunCompleted};
         if matches!(event, JobStarted { .. } | JobCompleted { .. } | RunCompleted { .. }) {
             let commit = self.places.borrow().get(&stream).map(|it| Arc::clone(&it.commit));
-            self.handle.send(Input::LookAtGates { commit });
+            let Some(commit) = commit else { return };
+            self.handle.send(Input::LookAtGates(Looked::Behind(commit)));
         }
     }
 

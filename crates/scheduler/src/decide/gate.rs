@@ -37,7 +37,8 @@ impl GateRead {
             (GateRead::Forbid(why), _) => Err(why),
             // What was agreed to holds: it is the same until the rules say something else.
             (GateRead::Unreadable(now), Some(gate)) => {
-                Ok(JobGate { opens_at: now.opens_at, shut: now.shut, ..gate.asked.clone() })
+                let JobGate { opens_at, shut, waits_for_runs, .. } = *now;
+                Ok(JobGate { opens_at, shut, waits_for_runs, ..gate.asked.clone() })
             }
             (GateRead::Ask(asked) | GateRead::Unreadable(asked), _) => Ok(*asked),
         }

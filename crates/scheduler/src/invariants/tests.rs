@@ -173,6 +173,7 @@ fn each_planted_fault_is_caught_by_name() {
                 rules_ask_people: true,
                 opens_at: None,
                 shut: None,
+                waits_for_runs: false,
             };
             node(state, 3, |node| node.gate = Some(Box::new(crate::gate::Gate::new(asked))));
         }),

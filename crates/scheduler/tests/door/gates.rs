@@ -35,6 +35,7 @@ fn rules(named: &str) -> JobGate {
         rules_ask_people: true,
         opens_at: None,
         shut: None,
+        waits_for_runs: false,
     }
 }
 

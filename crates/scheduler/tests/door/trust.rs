@@ -74,6 +74,7 @@ fn open(world: &mut World, people: People) {
         rules_ask_people: people == People::OfRules,
         opens_at: None,
         shut: None,
+        waits_for_runs: false,
     };
     let read = |world: &mut World| {
         let read = GateRead::Ask(Box::new(gate.clone()));

@@ -305,6 +305,7 @@ fn read_of(
         rules_ask_people: ask_people([strict, &ruled]),
         opens_at: None,
         shut: None,
+        waits_for_runs: false,
     }))))
 }
 
@@ -388,6 +389,7 @@ fn free(connected: &Connected, request: &RunRequest, job: &JobDefinition, name: 
         rules_ask_people: false,
         opens_at: None,
         shut: None,
+        waits_for_runs: false,
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use driver::{Found, Home, Input, Loop, Observer, Owner, Workers};
+use driver::{Found, Home, Input, Looked, Loop, Observer, Owner, Workers};
 use event::StreamId;
 use mask::MaskedText;
 use ports::{Journal, Lease};
@@ -63,7 +63,7 @@ pub(crate) fn take_up<H: Home, O: Observer>(
     take_over(handle, store, round);
     dismiss(handle, store, round);
     // What they wait for may have come while nobody looked.
-    handle.send(Input::LookAtGates { commit: None });
+    handle.send(Input::LookAtGates(Looked::All));
     Ok(())
 }
 

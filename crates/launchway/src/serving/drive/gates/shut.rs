@@ -17,9 +17,14 @@ use crate::exit::Failure;
 /// read: the later, the longer it is so, for each look is an event.
 const LOOK_MS: RangeInclusive<u64> = 60_000..=600_000;
 
-/// Until when, and why; nothing where nothing does.
+/// Nothing, where nothing does.
 #[derive(Default)]
-pub(super) struct Shut(Option<(Timestamp, String)>);
+pub(super) struct Shut {
+    /// Until when, and why.
+    until: Option<(Timestamp, String)>,
+    /// Runs of the commit may open it.
+    waits_for_runs: bool,
+}
 
 impl Shut {
     /// By the clock: the timer, freezes, windows.
@@ -40,7 +45,7 @@ impl Shut {
                 until = Some((Timestamp(ms), why));
             }
         }
-        Ok(Shut(until))
+        Ok(Shut { until, waits_for_runs: false })
     }
 
     /// Until the checks are green that any of them names.
@@ -58,7 +63,7 @@ impl Shut {
         let green = checks::must_be_green(runs, name, &checks, Some(&request.change.commit));
         match green {
             Ok(()) => self,
-            Err(failure) => self.looked_at((request, at), format!("{:#}", failure.error)),
+            Err(failure) => self.for_runs((request, at), format!("{:#}", failure.error)),
         }
     }
 
@@ -75,7 +80,7 @@ impl Shut {
     ) -> Result<Shut, Failure> {
         for below in named {
             if let Some(why) = below::missing(runs, request, (name, below), rules)? {
-                self = self.looked_at((request, at), why);
+                self = self.for_runs((request, at), why);
             }
         }
         Ok(self)
@@ -86,15 +91,21 @@ impl Shut {
         Shut::default().looked_at((request, at), format!("its rules cannot be read: {why}"))
     }
 
+    fn for_runs(self, now: (&RunRequest, Timestamp), why: String) -> Shut {
+        Shut { waits_for_runs: true, ..self.looked_at(now, why) }
+    }
+
     fn looked_at(self, (request, at): (&RunRequest, Timestamp), why: String) -> Shut {
         let look = look_again(request, at);
-        Shut(Some((self.0.map_or(look, |(it, _)| it.max(look)), why)))
+        let until = Some((self.until.map_or(look, |(it, _)| it.max(look)), why));
+        Shut { until, ..self }
     }
 
     /// The same of a gate.
     pub(super) fn keeps(self, gate: JobGate) -> JobGate {
-        let (opens_at, shut) = self.0.unzip();
-        JobGate { opens_at, shut: shut.map(MaskedText::without_secrets), ..gate }
+        let (opens_at, shut) = self.until.unzip();
+        let (shut, waits_for_runs) = (shut.map(MaskedText::without_secrets), self.waits_for_runs);
+        JobGate { opens_at, shut, waits_for_runs, ..gate }
     }
 }
 
