@@ -17,6 +17,7 @@ use zip::ZipArchive;
 
 use crate::flag::flags;
 use crate::scans;
+use crate::standing;
 
 /// Artifacts of one attempt that are looked into.
 const ARTIFACTS_MAX: usize = 200;
@@ -42,7 +43,16 @@ pub(crate) fn collect(
     facts: &AttemptFacts,
 ) -> rusqlite::Result<()> {
     let (run, attempt) = (facts.run.0.cast_signed(), facts.attempt.0.cast_signed());
-    for table in ["report", "result", "coverage", "flag_coverage", "scan", "finding"] {
+    for table in [
+        "report",
+        "result",
+        "coverage",
+        "flag_coverage",
+        "scan",
+        "finding",
+        "scan_level",
+        "scan_named",
+    ] {
         let delete = format!("DELETE FROM {table} WHERE run = ?1 AND attempt = ?2");
         rows.prepare_cached(&delete)?.execute([run, attempt])?;
     }
@@ -64,6 +74,8 @@ pub(crate) fn collect(
         found.archive(archive, artifact)?;
     }
     scans::forget_old(rows, facts)?;
+    standing::note_late(rows, facts)?;
+    standing::count(rows)?;
     found.write_coverage()
 }
 

@@ -7,6 +7,8 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::error::FiguresError;
+use crate::readers::{READERS_MAX, Reader, Readers};
+use crate::standing;
 
 /// How long a process waits for another one's batch.
 const LOCK_WAIT: Duration = Duration::from_secs(20);
@@ -31,13 +33,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("schema/v16.sql"),
     include_str!("schema/v17.sql"),
     include_str!("schema/v18.sql"),
+    include_str!("schema/v19.sql"),
 ];
 
 /// The numbers of one journal. Any number of processes may have them open at once.
 pub struct Figures {
     path: PathBuf,
     // Whoever looks does not wait for whoever folds.
-    reader: Mutex<Connection>,
+    readers: Readers,
     writer: Mutex<Connection>,
 }
 
@@ -62,14 +65,18 @@ impl Figures {
         for migration in &MIGRATIONS[done..] {
             transaction.execute_batch(migration).map_err(failed)?;
         }
+        // Of scans that an older version took in nothing is counted; mostly there are none.
+        standing::count(&transaction).map_err(failed)?;
         transaction.pragma_update(None, "user_version", known as i64).map_err(failed)?;
         transaction.commit().map_err(failed)?;
-        let reader = connect(&path).map_err(failed)?;
-        Ok(Figures { path, reader: Mutex::new(reader), writer: Mutex::new(writer) })
+        let readers: rusqlite::Result<Vec<Connection>> =
+            (0..READERS_MAX).map(|_| connect(&path)).collect();
+        let readers = Readers::of(readers.map_err(failed)?);
+        Ok(Figures { path, readers, writer: Mutex::new(writer) })
     }
 
-    pub(crate) fn reader(&self) -> MutexGuard<'_, Connection> {
-        self.reader.lock().expect("nobody panics while reading")
+    pub(crate) fn reader(&self) -> Reader<'_> {
+        self.readers.lend()
     }
 
     pub(crate) fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -130,5 +137,8 @@ mod tests {
         assert_eq!(count("SELECT max(run) FROM finding"), 23);
         assert_eq!(count("SELECT count(*) FROM scan"), 23);
         assert_eq!(count("SELECT count(*) FROM scan WHERE is_kept = 0"), 3);
+        // It is counted at once, as far back as is known.
+        assert_eq!(count("SELECT count(*) FROM scan_level WHERE run > 4 AND new = 0"), 19);
+        assert_eq!(count("SELECT count(*) FROM scan_named WHERE since_run = 4 AND or_earlier"), 20);
     }
 }

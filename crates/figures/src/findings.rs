@@ -1,11 +1,11 @@
 //! What scans found: in a run, and on the default branch now.
 //!
 //! A finding is known from scan to scan by its rule, its file, its fingerprint, and how bad it is, wherever its line
-//! is; one that is shown stands for all of a file that have all but the fingerprint in common.
+//! is; one that is shown stands for all of a file that have all but the fingerprint in common. All of it was counted
+//! when the scan was taken in ([`crate::standing`]).
 
 use event::{Attempt, RunId, StreamId, Timestamp};
-use reports::Level;
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::{Deserialize, Serialize};
 use store::Store;
 use views::{RunView, Window};
@@ -13,14 +13,12 @@ use views::{RunView, Window};
 use crate::database::Figures;
 use crate::error::FiguresError;
 use crate::query::{Asked, at};
-use crate::scans::KEPT_MAX;
+use crate::standing::{NAMED_MAX, by_new, by_worst, worst_first};
 
 /// Tools of one run.
 const TOOLS_MAX: usize = 50;
 /// Scans of one answer: those that looked last.
 const SCANS_MAX: usize = 50;
-/// Findings of a scan that are named: those that are new, then the worst.
-const NAMED_MAX: usize = 100;
 
 /// What scans of a run found.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,7 +36,7 @@ pub struct RunScan {
     pub is_cut: bool,
     /// Whether it is still known what it found: the newest scans are kept.
     pub is_kept: bool,
-    /// The newest run of the default branch before it in which the tool looked, where it is known what it found there.
+    /// The newest run of the default branch before it in which the tool looked, where it was known what it found there.
     pub compared_with: Option<(RunId, Attempt)>,
     /// How much it found, the worst first.
     pub counts: Vec<FoundCount>,
@@ -131,25 +129,6 @@ impl LastScan {
     }
 }
 
-/// An attempt in which a tool looked.
-struct Looked {
-    key: [i64; 2],
-    ended_at: Timestamp,
-    is_cut: bool,
-    is_kept: bool,
-}
-
-impl Looked {
-    fn id(&self) -> (RunId, Attempt) {
-        (RunId(self.key[0].cast_unsigned()), Attempt(self.key[1].cast_unsigned()))
-    }
-
-    /// Whether all is known that it found.
-    fn is_whole(&self) -> bool {
-        self.is_kept && !self.is_cut
-    }
-}
-
 impl Figures {
     /// What scans of a run found, with what of it is new, once the run is over.
     ///
@@ -177,115 +156,87 @@ impl Figures {
 
 fn of_run(rows: &Connection, key: [i64; 2]) -> rusqlite::Result<Vec<RunScan>> {
     let mut statement = rows.prepare_cached(
-        "SELECT tool, is_cut, is_kept FROM scan WHERE run = ?1 AND attempt = ?2
-         ORDER BY tool LIMIT ?3",
+        "SELECT tool, is_cut, is_kept, base_run, base_attempt FROM scan
+         WHERE run = ?1 AND attempt = ?2 ORDER BY tool LIMIT ?3",
     )?;
-    let tools = statement.query_map(params![key[0], key[1], TOOLS_MAX as i64], |row| {
-        Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?))
-    })?;
-    let tools: Vec<(String, bool, bool)> = tools.collect::<Result<_, _>>()?;
-    let scan = |(tool, is_cut, is_kept): (String, bool, bool)| {
-        // What was not read of it may all have been there.
-        let base = base(rows, key, &tool)?.filter(|it| is_kept && it.is_whole());
-        let before = base.as_ref().map(|it| it.key);
-        let counts = counts(rows, (key, &tool), before)?;
-        let findings = named(rows, (key, &tool), before)?;
+    let scan = |row: &Row<'_>| {
+        let base = maybe_number(row, 3)?.zip(maybe_number(row, 4)?);
         Ok(RunScan {
-            is_cut,
-            is_kept,
-            compared_with: base.map(|it| it.id()),
-            more: more(&counts, findings.iter().map(|it| it.count)),
-            counts,
-            findings,
-            tool,
+            tool: row.get(0)?,
+            is_cut: row.get(1)?,
+            is_kept: row.get(2)?,
+            compared_with: base.map(|(run, attempt)| (RunId(run), Attempt(attempt))),
+            counts: Vec::new(),
+            findings: Vec::new(),
+            more: 0,
         })
     };
-    tools.into_iter().map(scan).collect()
+    let found = statement.query_map(params![key[0], key[1], TOOLS_MAX as i64], scan)?;
+    let mut scans: Vec<RunScan> = found.collect::<Result<_, _>>()?;
+    for it in &mut scans {
+        it.counts = counts(rows, (key, &it.tool))?;
+        it.findings = named(rows, (key, &it.tool), &by_new(), run_finding)?;
+        it.more = more(&it.counts, it.findings.iter().map(|it| it.count));
+    }
+    Ok(scans)
 }
 
 fn more(all: &[FoundCount], named: impl Iterator<Item = u64>) -> u64 {
     all.iter().map(|it| it.count).sum::<u64>().saturating_sub(named.sum())
 }
 
-/// The newest attempt of the default branch before this run in which the tool looked.
-fn base(rows: &Connection, key: [i64; 2], tool: &str) -> rusqlite::Result<Option<Looked>> {
-    let mut statement = rows.prepare_cached(
-        "SELECT past.run, past.attempt, past.completed_at, is_cut, is_kept
-         FROM attempt AS here JOIN attempt AS past USING (repository, workflow)
-         JOIN scan ON scan.run = past.run AND scan.attempt = past.attempt AND scan.tool = ?3
-         WHERE here.run = ?1 AND here.attempt = ?2
-           AND past.is_default_branch = 1 AND past.is_partial = 0
-           AND past.run <> here.run AND past.completed_at <= here.completed_at
-         ORDER BY past.completed_at DESC, past.run DESC, past.attempt DESC LIMIT 1",
-    )?;
-    statement.query_row(params![key[0], key[1], tool], |row| looked(row, 0)).optional()
-}
-
-fn looked(row: &Row<'_>, first: usize) -> rusqlite::Result<Looked> {
-    Ok(Looked {
-        key: [row.get(first)?, row.get(first + 1)?],
-        ended_at: at(row, first + 2)?,
-        is_cut: row.get(first + 3)?,
-        is_kept: row.get(first + 4)?,
-    })
-}
-
-/// What is found, beside how much of it was there before; of nothing that it is compared with, nothing.
-const COMPARED: &str = "SELECT here.level, here.rule, here.file, here.count,
-       CASE WHEN ?4 IS NOT NULL THEN max(0, here.count - coalesce(before.count, 0)) END AS more
-     FROM finding AS here LEFT JOIN finding AS before
-       ON before.run = ?4 AND before.attempt = ?5 AND before.tool = here.tool
-       AND before.rule = here.rule AND before.file = here.file
-       AND before.fingerprint = here.fingerprint AND before.level = here.level
-     WHERE here.run = ?1 AND here.attempt = ?2 AND here.tool = ?3";
-
-/// All levels, the worst first, as the database finds the place of one.
-fn levels() -> String {
-    Level::ALL.map(Level::as_str).join(" ")
-}
-
 /// A scan: an attempt, and the tool.
 type Of<'t> = ([i64; 2], &'t str);
 
-fn counts(
-    rows: &Connection,
-    (key, tool): Of<'_>,
-    before: Option<[i64; 2]>,
-) -> rusqlite::Result<Vec<FoundCount>> {
+fn counts(rows: &Connection, (key, tool): Of<'_>) -> rusqlite::Result<Vec<FoundCount>> {
     let mut statement = rows.prepare_cached(&format!(
-        "SELECT level, sum(count), sum(more) FROM ({COMPARED}) GROUP BY level
-         ORDER BY instr(?6, level)"
+        "SELECT level, count, new FROM scan_level
+         WHERE run = ?1 AND attempt = ?2 AND tool = ?3 ORDER BY {}",
+        worst_first()
     ))?;
-    let (run, attempt) = (before.map(|it| it[0]), before.map(|it| it[1]));
-    let wanted = params![key[0], key[1], tool, run, attempt, levels()];
-    let found = statement.query_map(wanted, |row| {
+    let found = statement.query_map(params![key[0], key[1], tool], |row| {
         Ok(FoundCount { level: row.get(0)?, count: number(row, 1)?, new: maybe_number(row, 2)? })
     })?;
     found.collect()
 }
 
-fn named(
+/// The first of its findings in that order.
+fn named<T>(
     rows: &Connection,
     (key, tool): Of<'_>,
-    before: Option<[i64; 2]>,
-) -> rusqlite::Result<Vec<RunFinding>> {
+    order: &str,
+    finding: fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
     let mut statement = rows.prepare_cached(&format!(
-        "SELECT level, rule, file, sum(count), sum(more) AS new FROM ({COMPARED})
-         GROUP BY level, rule, file
-         ORDER BY coalesce(new, 0) = 0, instr(?6, level), rule, file LIMIT ?7"
+        "SELECT level, rule, file, count, new, since_run, since_attempt, since_at, or_earlier
+         FROM scan_named WHERE run = ?1 AND attempt = ?2 AND tool = ?3
+         ORDER BY {order} LIMIT ?4"
     ))?;
-    let (run, attempt) = (before.map(|it| it[0]), before.map(|it| it[1]));
-    let wanted = params![key[0], key[1], tool, run, attempt, levels(), NAMED_MAX as i64];
-    let found = statement.query_map(wanted, |row| {
-        Ok(RunFinding {
-            level: row.get(0)?,
-            rule: row.get(1)?,
-            file: row.get(2)?,
-            count: number(row, 3)?,
-            new: maybe_number(row, 4)?,
-        })
-    })?;
-    found.collect()
+    let wanted = params![key[0], key[1], tool, NAMED_MAX as i64];
+    statement.query_map(wanted, finding)?.collect()
+}
+
+fn run_finding(row: &Row<'_>) -> rusqlite::Result<RunFinding> {
+    Ok(RunFinding {
+        level: row.get(0)?,
+        rule: row.get(1)?,
+        file: row.get(2)?,
+        count: number(row, 3)?,
+        new: maybe_number(row, 4)?,
+    })
+}
+
+fn open_finding(row: &Row<'_>) -> rusqlite::Result<OpenFinding> {
+    Ok(OpenFinding {
+        level: row.get(0)?,
+        rule: row.get(1)?,
+        file: row.get(2)?,
+        count: number(row, 3)?,
+        since_run: RunId(number(row, 5)?),
+        since_attempt: Attempt(number(row, 6)?),
+        since_ms: at(row, 7)?,
+        or_earlier: row.get(8)?,
+    })
 }
 
 fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
@@ -310,90 +261,31 @@ fn last(rows: &Connection, asked: &Asked) -> rusqlite::Result<Vec<LastScan>> {
     )?;
     let (since, until) = (since.0.cast_signed(), until.0.cast_signed());
     let wanted = params![since, until, asked.repositories(), SCANS_MAX as i64];
-    let found = statement.query_map(wanted, |row| {
-        let it = looked(row, 4)?;
-        let (run, attempt) = it.id();
-        let scan = LastScan {
+    let scan = |row: &Row<'_>| {
+        Ok(LastScan {
             repository: row.get(0)?,
             workflow: row.get(1)?,
             tool: row.get(2)?,
-            run,
-            attempt,
+            run: RunId(number(row, 4)?),
+            attempt: Attempt(number(row, 5)?),
             commit: row.get(3)?,
-            completed_at_ms: it.ended_at,
-            is_cut: it.is_cut,
-            is_kept: it.is_kept,
+            completed_at_ms: at(row, 6)?,
+            is_cut: row.get(7)?,
+            is_kept: row.get(8)?,
             counts: Vec::new(),
             findings: Vec::new(),
             more: 0,
-        };
-        Ok((scan, it))
-    })?;
-    let all: Vec<(LastScan, Looked)> = found.collect::<Result<_, _>>()?;
-    all.into_iter().map(|(scan, looked)| opened(rows, scan, looked)).collect()
-}
-
-/// With what it found.
-fn opened(rows: &Connection, scan: LastScan, here: Looked) -> rusqlite::Result<LastScan> {
-    let of = (here.key, &*scan.tool);
-    let counts = counts(rows, of, None)?;
-    let worst = named(rows, of, None)?;
-    let past = past(rows, &scan, here)?;
-    let findings = worst.into_iter().map(|it| since(rows, &scan.tool, it, &past));
-    let findings = findings.collect::<rusqlite::Result<Vec<OpenFinding>>>()?;
-    let more = more(&counts, findings.iter().map(|it| it.count));
-    Ok(LastScan { more, counts, findings, ..scan })
-}
-
-/// A scan and those before it on the default branch, the newest first, up to one of which is not known any more what
-/// it found.
-fn past(rows: &Connection, scan: &LastScan, here: Looked) -> rusqlite::Result<Vec<Looked>> {
-    let mut statement = rows.prepare_cached(
-        "SELECT run, attempt, completed_at, is_cut, is_kept FROM scan JOIN attempt USING (run, attempt)
-         WHERE repository = ?1 AND workflow = ?2 AND tool = ?3
-           AND is_default_branch = 1 AND is_partial = 0
-           AND (completed_at, run, attempt) < (?4, ?5, ?6)
-         ORDER BY completed_at DESC, run DESC, attempt DESC LIMIT ?7",
-    )?;
-    let ended_at = here.ended_at.0.cast_signed();
-    let (run, attempt) = (here.key[0], here.key[1]);
-    let most = KEPT_MAX as i64;
-    let wanted = params![scan.repository, scan.workflow, scan.tool, ended_at, run, attempt, most];
-    let before = statement.query_map(wanted, |row| looked(row, 0))?;
-    [Ok(here)].into_iter().chain(before).collect()
-}
-
-/// Since which of those scans a finding is there.
-fn since(
-    rows: &Connection,
-    tool: &str,
-    it: RunFinding,
-    past: &[Looked],
-) -> rusqlite::Result<OpenFinding> {
-    let mut statement = rows.prepare_cached(
-        "SELECT 1 FROM finding WHERE run = ?1 AND attempt = ?2 AND tool = ?3 AND rule = ?4
-           AND file = ?5 AND level = ?6",
-    )?;
-    let mut first = &past[0];
-    let mut or_earlier = false;
-    for before in &past[1..] {
-        let [run, attempt] = before.key;
-        if !statement.exists(params![run, attempt, tool, it.rule, it.file, it.level])? {
-            // Of one that was not read to its end, or is not known any more, nobody knows that it was not there.
-            or_earlier = !before.is_whole();
-            break;
-        }
-        first = before;
+        })
+    };
+    let mut scans: Vec<LastScan> =
+        statement.query_map(wanted, scan)?.collect::<rusqlite::Result<_>>()?;
+    for it in &mut scans {
+        let key = [it.run.0.cast_signed(), it.attempt.0.cast_signed()];
+        it.counts = counts(rows, (key, &it.tool))?;
+        // Those who look here ask what is there.
+        it.counts.iter_mut().for_each(|it| it.new = None);
+        it.findings = named(rows, (key, &it.tool), &by_worst(), open_finding)?;
+        it.more = more(&it.counts, it.findings.iter().map(|it| it.count));
     }
-    let (since_run, since_attempt) = first.id();
-    Ok(OpenFinding {
-        level: it.level,
-        rule: it.rule,
-        file: it.file,
-        count: it.count,
-        since_run,
-        since_attempt,
-        since_ms: first.ended_at,
-        or_earlier,
-    })
+    Ok(scans)
 }

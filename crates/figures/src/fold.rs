@@ -326,7 +326,8 @@ fn forget_everything(rows: &Connection) -> rusqlite::Result<()> {
         "DELETE FROM shipment; DELETE FROM shipped; DELETE FROM brought; DELETE FROM attempt;
          DELETE FROM job; DELETE FROM step; DELETE FROM unread; DELETE FROM report;
          DELETE FROM test; DELETE FROM result; DELETE FROM coverage; DELETE FROM tally;
-         DELETE FROM scan; DELETE FROM finding; DELETE FROM worker;
+         DELETE FROM scan; DELETE FROM finding; DELETE FROM scan_level;
+         DELETE FROM scan_named; DELETE FROM worker;
          DELETE FROM incident; DELETE FROM incident_fix; DELETE FROM pushed;
          DELETE FROM asked; DELETE FROM shipping; DELETE FROM newest;
          DELETE FROM flag_coverage; DELETE FROM image;",

@@ -5,9 +5,11 @@
 use rusqlite::{Connection, Row, params};
 use views::AttemptFacts;
 
+use crate::standing;
+
 /// Scans of a tool in a workflow of the default branch whose findings are kept. Whoever tells of runs may be some
 /// behind; of an older one nothing is told as new.
-pub(crate) const KEPT_MAX: usize = 20;
+const KEPT_MAX: usize = 20;
 /// The same of all other branches together, and of attempts that were a part of a workflow: as many pull requests as
 /// are looked at on one day.
 const KEPT_ELSEWHERE_MAX: usize = 50;
@@ -36,9 +38,11 @@ pub(crate) fn forget_old(rows: &Connection, facts: &AttemptFacts) -> rusqlite::R
         rows.prepare_cached("DELETE FROM finding WHERE (run, attempt, tool) = (?1, ?2, ?3)")?
             .execute((scan.0, scan.1, &scan.2))?;
         rows.prepare_cached(
-            "UPDATE scan SET is_kept = 0 WHERE (run, attempt, tool) = (?1, ?2, ?3)",
+            "UPDATE scan SET is_kept = 0, base_run = NULL, base_attempt = NULL
+             WHERE (run, attempt, tool) = (?1, ?2, ?3)",
         )?
         .execute((scan.0, scan.1, &scan.2))?;
+        standing::forget(rows, ([scan.0, scan.1], &scan.2))?;
     }
     Ok(())
 }

@@ -33,6 +33,17 @@ impl Journal {
     }
 
     fn run_of(&self, repository: &str, branch: &str, sarif: &str) -> StreamId {
+        let stream = self.append(repository, branch, sarif);
+        self.catch_up();
+        stream
+    }
+
+    fn catch_up(&self) {
+        self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
+    }
+
+    /// One that is not taken in yet.
+    fn append(&self, repository: &str, branch: &str, sarif: &str) -> StreamId {
         let (id, number) =
             self.store.allocate_run(repository, "ci.yml").expect("a journal of ours");
         let at = id.0 * 1000;
@@ -63,7 +74,6 @@ impl Journal {
         let events: Vec<RunEvent> = events.iter().map(decode).collect();
         let stream = StreamId::Run(id, Attempt(1));
         self.store.append(stream, Seq(0), Timestamp(at), &events).expect("a journal of ours");
-        self.figures.catch_up(&self.store, &mut |_| true).expect("a journal of ours");
         stream
     }
 
@@ -123,6 +133,7 @@ fn until(until: u64) -> Asked {
     Asked::everything(Window { since: Timestamp(0), until: Timestamp(until) })
 }
 
+/// Results are `RULE FILE`, or `RULE FILE#MARK` where the tool marks them.
 fn sarif(tool: &str, results: &[&str]) -> String {
     let rules = json!([
         { "id": "CVE-1", "properties": { "security-severity": "9.8" } },
@@ -130,7 +141,9 @@ fn sarif(tool: &str, results: &[&str]) -> String {
     ]);
     let result = |it: &&str| {
         let (rule, file) = it.split_once(' ').unwrap_or((it, ""));
-        json!({ "ruleId": rule, "locations": [{ "physicalLocation":
+        let (file, mark) = file.split_once('#').unwrap_or((file, ""));
+        let marks = if mark.is_empty() { json!({}) } else { json!({ "of/v1": mark }) };
+        json!({ "ruleId": rule, "partialFingerprints": marks, "locations": [{ "physicalLocation":
             { "artifactLocation": { "uri": file } } }] })
     };
     let results: Vec<Json> = results.iter().map(result).collect();
@@ -238,7 +251,7 @@ fn what_is_there_says_since_when() {
 }
 
 #[test]
-fn what_is_not_known_any_more_may_be_older() {
+fn since_when_it_is_there_outlives_what_is_kept() {
     let journal = Journal::new();
     let text = sarif("Trivy", &["lint a.py"]);
     let first = journal.run("main", &text);
@@ -257,7 +270,7 @@ fn what_is_not_known_any_more_may_be_older() {
         &until(100_000),
         expect![[r#"
         Trivy of octo/app in 21: 1 warning (None)
-          warning lint a.py 1 since 2 at 2001 or earlier
+          warning lint a.py 1 since 1 at 1001
     "#]],
     );
     journal.told(
@@ -310,4 +323,96 @@ fn the_worst_are_named_and_all_are_counted() {
     let first: Vec<&str> = last[0].findings.iter().take(2).map(|it| &*it.file).collect();
     assert_eq!(first, ["z.mod", "a000.py"]);
     assert_eq!((last[0].findings.len(), last[0].more), (100, 22));
+}
+
+#[test]
+fn the_mark_of_a_tool_tells_findings_of_a_file_apart() {
+    let cases: &[(&str, &[&[&str]], &str)] = &[
+        ("it moved", &[&["lint a#1"], &["lint a#1"]], "1 since 1"),
+        ("another one", &[&["lint a#1"], &["lint a#2"]], "1 since 2"),
+        ("beside an older one", &[&["lint a#1"], &["lint a#1", "lint a#2"]], "2 since 1"),
+        (
+            "the older one went",
+            &[&["lint a#1"], &["lint a#1", "lint a#2"], &["lint a#2"]],
+            "1 since 2",
+        ),
+        ("it came back", &[&["lint a#1"], &[], &["lint a#1"]], "1 since 3"),
+        ("of another file", &[&["lint a#1"], &["lint b#1"]], "1 since 2"),
+        ("the tool begins to mark", &[&["lint a"], &["lint a#1"], &["lint a#1"]], "1 since 1"),
+        ("the tool marks no more", &[&["lint a#1"], &["lint a"]], "1 since 1"),
+    ];
+    for (what, scans, told) in cases {
+        let journal = Journal::new();
+        for scan in *scans {
+            journal.run("main", &sarif("Trivy", scan));
+        }
+        let last = journal.figures.last_scans(&until(100_000)).expect("a journal of ours");
+        let it = &last[0].findings[0];
+        assert_eq!(format!("{} since {}", it.count, it.since_run), *told, "{what}");
+        assert!(!it.or_earlier, "{what}");
+    }
+}
+
+#[test]
+fn where_the_scan_before_is_cut_it_may_be_older() {
+    let journal = Journal::new();
+    let text = sarif("Trivy", &["lint a"]);
+    journal.run("main", &text[..text.len() - 2]);
+    for _ in 0..2 {
+        journal.run("main", &sarif("Trivy", &["lint a", "lint b"]));
+    }
+    journal.last(
+        &until(100_000),
+        expect![[r#"
+        Trivy of octo/app in 3: 2 warning (None)
+          warning lint a 1 since 1 at 1001
+          warning lint b 1 since 2 at 2001 or earlier
+    "#]],
+    );
+}
+
+#[test]
+fn one_that_is_looked_at_before_its_turn_is_compared_again_behind_those_that_come_late() {
+    let journal = Journal::new();
+    journal.run("main", &sarif("Trivy", &["lint a"]));
+    let late = sarif("Trivy", &["lint a", "lint b"]);
+    journal.append("octo/app", "main", &late);
+    let topic = journal.append("octo/app", "topic", &late);
+    let main = journal.append("octo/app", "main", &sarif("Trivy", &["lint b"]));
+    for stream in [topic, main] {
+        let events = journal.store.events::<RunEvent>(stream, Seq(0)).expect("a journal of ours");
+        let view = RunView::of(events.iter().map(|it| &it.event)).expect("a run");
+        journal.figures.run_scans(&journal.store, &view).expect("a journal of ours");
+    }
+    journal.last(
+        &until(100_000),
+        expect![[r#"
+        Trivy of octo/app in 4: 1 warning (None)
+          warning lint b 1 since 4 at 4001
+    "#]],
+    );
+    journal.told(
+        topic,
+        expect![[r#"
+        Trivy: 2 warning (Some(1)) with Some(1)
+          warning lint b 1 Some(1)
+          warning lint a 1 Some(0)
+    "#]],
+    );
+    journal.catch_up();
+    journal.last(
+        &until(100_000),
+        expect![[r#"
+        Trivy of octo/app in 4: 1 warning (None)
+          warning lint b 1 since 2 at 2001
+    "#]],
+    );
+    journal.told(
+        topic,
+        expect![[r#"
+        Trivy: 2 warning (Some(0)) with Some(2)
+          warning lint a 1 Some(0)
+          warning lint b 1 Some(0)
+    "#]],
+    );
 }
