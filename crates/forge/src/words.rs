@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use event::{Conclusion, WaitReason};
-use views::{JobView, RunView};
+use views::{JobView, RunView, length};
 
 use crate::failed_tests::{self, FailedTest};
 use crate::owed::Subject;
@@ -49,7 +49,7 @@ pub(crate) fn page(subject: &Subject, view: &RunView, job: Option<&JobView>) -> 
 /// How a job stands, in a line.
 pub(crate) fn title(job: &JobView) -> String {
     let took = job.started_at.zip(job.completed_at).map(|(from, to)| to.0.saturating_sub(from.0));
-    let took = took.map(|ms| format!(" in {}", duration(ms))).unwrap_or_default();
+    let took = took.map(|ms| format!(" in {}", length(ms))).unwrap_or_default();
     match job.conclusion {
         Some(Conclusion::Success) => format!("succeeded{took}"),
         Some(Conclusion::Failure) => match job.steps.iter().find(|step| failed(step.conclusion)) {
@@ -173,15 +173,6 @@ pub(crate) fn cut(text: &str, max: usize) -> String {
     }
     let end = (0..=max - 3).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
     format!("{}...", &text[..end])
-}
-
-fn duration(ms: u64) -> String {
-    let seconds = ms / 1000;
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use event::{
     Conclusion, DeploymentEvent, DeploymentId, GateDemand, RunEvent, StreamId, Verdict, WaitReason,
     Way,
 };
-use views::{DeploymentView, Failing, Found, JobGateView, JobView, News, RunHeader, RunView};
+use views::{
+    DeploymentView, Failing, Found, JobGateView, JobView, News, RunHeader, RunView, length,
+};
 
 use crate::message::{Message, Occasion, clean};
 
@@ -358,14 +360,5 @@ fn of_verdict(verdict: Verdict) -> Occasion {
         Verdict::Superseded => Occasion::Superseded,
         Verdict::Cancelled => Occasion::Cancelled,
         Verdict::Refused => Occasion::Refused,
-    }
-}
-
-fn length(ms: u64) -> String {
-    match ms / 1_000 {
-        0 => format!("{ms} ms"),
-        seconds @ 1..60 => format!("{seconds} s"),
-        seconds @ 60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        seconds => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
 }

@@ -330,28 +330,28 @@ fn slack_gets_what_outsiders_wrote_as_text_and_nothing_else() {
     check(
         &pretty(&came[0].body),
         expect![[r#"
-        {
-          "text": "octo/planner: ci.yml failed on main",
-          "blocks": [
             {
-              "type": "section",
-              "text": {
-                "type": "plain_text",
-                "text": "octo/planner: ci.yml failed on main\ntitle: <!channel> *free* <https://evil.example|click> Bcc: all@example.com\ncommit: 0123456\nby: octocat\ntook: 1 min 1 s\nfailed: test (3.12)",
-                "emoji": false
-              }
-            },
-            {
-              "type": "section",
-              "text": {
-                "type": "mrkdwn",
-                "text": "<https://ci.example.com/runs/1.1|Open>"
-              }
-            }
-          ],
-          "unfurl_links": false,
-          "unfurl_media": false
-        }"#]],
+              "text": "octo/planner: ci.yml failed on main",
+              "blocks": [
+                {
+                  "type": "section",
+                  "text": {
+                    "type": "plain_text",
+                    "text": "octo/planner: ci.yml failed on main\ntitle: <!channel> *free* <https://evil.example|click> Bcc: all@example.com\ncommit: 0123456\nby: octocat\ntook: 1 min 01 s\nfailed: test (3.12)",
+                    "emoji": false
+                  }
+                },
+                {
+                  "type": "section",
+                  "text": {
+                    "type": "mrkdwn",
+                    "text": "<https://ci.example.com/runs/1.1|Open>"
+                  }
+                }
+              ],
+              "unfurl_links": false,
+              "unfurl_media": false
+            }"#]],
     );
 }
 
@@ -391,9 +391,9 @@ fn a_run_is_of_the_environments_of_the_jobs_that_it_is_about() {
     check(
         &told.join("\n"),
         expect![[r#"
-            "octo/planner: ci.yml failed on main": took: 1 min 1 s; environment: Production; failed: Production
-            "octo/planner: ci.yml succeeded on main": took: 1 min 1 s; environment: staging, Production
-            "octo/planner: ci.yml succeeded on main": took: 1 min 1 s; environment: staging, Production
+            "octo/planner: ci.yml failed on main": took: 1 min 01 s; environment: Production; failed: Production
+            "octo/planner: ci.yml succeeded on main": took: 1 min 01 s; environment: staging, Production
+            "octo/planner: ci.yml succeeded on main": took: 1 min 01 s; environment: staging, Production
             "octo/planner: ci.yml waits for a person on main": environment: Production; waits: Production; asks: 1 of leads (lena, ada)
             "octo/planner: ci.yml waits for a person on main": environment: Production; waits: Production; asks: 1 of leads (lena, ada)
             "octo/planner: ci.yml waits for a person on main": environment: staging; waits: staging; asks: 1 of leads (lena, ada)

@@ -70,13 +70,13 @@ pub(crate) use versions::{version, versions};
 use askama::Template;
 use axum::response::{Html, Redirect};
 use event::Timestamp;
+use views::length;
 
 use crate::access::Scope;
 use crate::app::App;
 use crate::assets::VERSION;
 use crate::guard::{STANDS_BY, Who};
 use crate::problem::Problem;
-use crate::words::length;
 
 /// What every page has around it.
 pub(crate) struct Frame {

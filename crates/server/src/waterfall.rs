@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use event::JobKey;
-use views::{JobView, Part, PartKind, RunView, Waterfall, WaterfallRow, WaterfallStep};
+use views::{JobView, Part, PartKind, RunView, Waterfall, WaterfallRow, WaterfallStep, length};
 
 use crate::ansi::attribute;
-use crate::words::{State, length};
+use crate::words::State;
 
 /// A bar is as wide as its column: the whole of it in thousandths of a percent.
 const WHOLE: u64 = 100_000;

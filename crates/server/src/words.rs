@@ -74,26 +74,6 @@ pub(crate) fn last_day(end: Timestamp) -> String {
     moment.strftime("%-d %b %Y").to_string()
 }
 
-/// `340 ms`, `4.2 s`, `3 min 05 s`, `2 h 10 min`
-pub(crate) fn length(ms: u64) -> String {
-    let seconds = ms / 1000;
-    match seconds {
-        0 => format!("{ms} ms"),
-        1..60 => format!("{}.{} s", seconds, ms % 1000 / 100),
-        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {:02} min", seconds / 3600, seconds / 60 % 60),
-    }
-}
-
-/// `512 bytes`, `3.4 KB`, `12 MB`
-pub(crate) fn size(bytes: u64) -> String {
-    match bytes {
-        0..1000 => format!("{bytes} bytes"),
-        1000..1_000_000 => format!("{}.{} KB", bytes / 1000, bytes % 1000 / 100),
-        _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
-    }
-}
-
 /// `1,234,567`
 pub(crate) fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -174,14 +154,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_times_are_said_shortly() {
+    fn numbers_and_moments_are_said_shortly() {
         assert_eq!(grouped(0), "0");
         assert_eq!(grouped(999), "999");
         assert_eq!(grouped(1_234_567), "1,234,567");
-        assert_eq!(size(999), "999 bytes");
-        assert_eq!(size(3_456), "3.4 KB");
-        assert_eq!(size(12_345_678), "12.3 MB");
-        assert_eq!(length(185_000), "3 min 05 s");
         let moment = Moment::of(Timestamp(1_772_366_399_000));
         assert_eq!((&*moment.iso, &*moment.text), ("2026-03-01T11:59:59Z", "1 Mar 2026 11:59 UTC"));
     }

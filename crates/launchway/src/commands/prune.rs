@@ -31,12 +31,12 @@ use event::{Seq, StreamId, Timestamp};
 use ports::Journal;
 use serde_json::json;
 use store::Store;
+use views::decimal_size;
 
 use crate::cli::{Format, PruneArgs};
 use crate::exit::{Exit, Failure, Outcome};
 use crate::journal;
 use crate::state::StateFolder;
-use crate::terminal::run_page::size;
 use crate::terminal::style::{out, talk};
 use crate::terminal::time::now;
 
@@ -225,7 +225,8 @@ impl Pruned {
             });
             return out(&line.to_string());
         }
-        let weight = if part.size_bytes == 0 { String::new() } else { size(part.size_bytes) };
+        let weight =
+            if part.size_bytes == 0 { String::new() } else { decimal_size(part.size_bytes) };
         out(&format!("{:<11} {:>6}  {weight:>9}  {}", part.what, part.count, part.about));
     }
 
@@ -264,7 +265,7 @@ impl Pruned {
             });
             out(&line.to_string());
         } else {
-            let weight = size(self.size_bytes);
+            let weight = decimal_size(self.size_bytes);
             talk(&match (self.dry_run, self.count) {
                 (_, 0) => "there is nothing to remove".to_owned(),
                 (true, _) => format!("{weight} would be free; nothing was removed"),

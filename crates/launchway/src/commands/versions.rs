@@ -7,6 +7,7 @@ use event::Status;
 use figures::Figures;
 use repository::Repository;
 use versions::{AtGitHub, Standing, VersionLine, VersionList, VersionRecord};
+use views::decimal_size;
 
 use super::whose::Whose;
 use crate::cli::{Format, VersionsCommand};
@@ -16,7 +17,7 @@ use crate::journal;
 use crate::serving::repositories::{keeping, tagged};
 use crate::settings_file::load_if_there;
 use crate::state::StateFolder;
-use crate::terminal::run_page::{sign, size};
+use crate::terminal::run_page::sign;
 use crate::terminal::style::{Style, out, talk};
 use crate::terminal::time::moment;
 use crate::versions::{Sources, failed};
@@ -193,7 +194,7 @@ fn came_of_it(record: &VersionRecord, style: Style) {
         out(&format!("\n{}", style.bold("Artifacts")));
     }
     for it in &record.artifacts {
-        out(&format!("  {}  {}  of run {}", it.name, size(it.size_bytes), it.run));
+        out(&format!("  {}  {}  of run {}", it.name, decimal_size(it.size_bytes), it.run));
     }
     if record.more_artifacts > 0 {
         out(&format!("  and {} more", record.more_artifacts));

@@ -1,11 +1,9 @@
 //! The images that a run built, for people.
 
-use event::Timestamp;
 use figures::{RunImage, RunImages};
-use views::{decimal_size, size_change};
+use views::{decimal_size, length, size_change};
 
 use super::style::Style;
-use super::time::duration;
 use crate::terminal::plural::plural;
 
 /// A line for each: what it is, how large, how long it took, and what is other than in the run before.
@@ -29,7 +27,7 @@ fn line(it: &RunImage, since: &str, style: Style) -> String {
     let change = it.size_bytes.zip(it.size_before_bytes);
     let change = change.and_then(|(now, before)| size_change(now, before));
     let change = change.map(|it| format!("{it}{since}"));
-    let time = |ms: u64| duration(Timestamp(0), Timestamp(ms));
+    let time = |ms: u64| length(ms);
     let took = it.build_ms.map(|ms| format!("built in {}", time(ms)));
     let told: Vec<String> = [Some(size), change, took].into_iter().flatten().collect();
     format!("  {}{platform}  {}", name(it), style.dim(&told.join(", ")))

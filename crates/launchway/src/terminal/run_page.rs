@@ -1,12 +1,12 @@
 //! A run on one page of the terminal: jobs, failed steps, annotations, summaries, artifacts.
 
 use event::{Conclusion, Status, Timestamp};
-use views::{JobView, RunView, StepView};
+use views::{JobView, RunView, StepView, decimal_size, length};
 
 use crate::running::standing::Standing;
 use crate::terminal::report::mark;
 use crate::terminal::style::{Style, plain_width};
-use crate::terminal::time::{duration, moment};
+use crate::terminal::time::moment;
 
 /// What the page shows besides the view: where the Markdown of summaries comes from.
 pub(crate) type SummaryText<'a> = dyn Fn(&event::BlobId) -> Option<String> + 'a;
@@ -196,7 +196,10 @@ fn artifacts(view: &RunView, style: Style) -> Vec<String> {
             here if here == view.header.attempt => String::new(),
             earlier => format!(", of attempt {earlier}"),
         };
-        format!("  {name}  {}", style.dim(&format!("{}{attempt}", size(artifact.size_bytes))))
+        format!(
+            "  {name}  {}",
+            style.dim(&format!("{}{attempt}", decimal_size(artifact.size_bytes)))
+        )
     };
     titled("Artifacts", view.artifacts.iter().map(line).collect(), style)
 }
@@ -233,25 +236,6 @@ pub(crate) fn sign(conclusion: Option<Conclusion>, status: Status, style: Style)
 fn state(conclusion: Option<Conclusion>, status: Status, style: Style) -> String {
     let word = conclusion.map_or(status.as_str(), Conclusion::as_str);
     format!("{} {}", sign(conclusion, status, style), words(word))
-}
-
-fn length(ms: u64) -> String {
-    duration(Timestamp(0), Timestamp(ms))
-}
-
-/// `3 B`, `12.4 KiB`
-pub(crate) fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    let mut value = bytes as f64;
-    let mut unit = "B";
-    for next in UNITS {
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    if unit == "B" { format!("{bytes} B") } else { format!("{value:.1} {unit}") }
 }
 
 #[cfg(test)]

@@ -1,10 +1,10 @@
 //! What the tests of a run said, for people.
 
-use event::{RunId, Timestamp};
+use event::RunId;
 use figures::{RunTests, TestCounts, TestResult};
+use views::length;
 
 use super::style::Style;
-use super::time::duration;
 
 /// Tests that are named; of more it is said how many.
 const NAMED_MAX: usize = 20;
@@ -56,7 +56,7 @@ fn counted(counts: TestCounts) -> String {
     ];
     let all = all.iter().filter(|(count, _)| *count > 0);
     parts.extend(all.map(|(count, word)| format!("{count} {word}")));
-    format!("{} ({})", parts.join(", "), duration(Timestamp(0), Timestamp(counts.time_ms)))
+    format!("{} ({})", parts.join(", "), length(counts.time_ms))
 }
 
 /// `coverage: 84.1 % (841 of 1000 lines), +0.3 since run 12`

@@ -1,11 +1,10 @@
 //! Where the time of a run went, as bars of a terminal: what the run's page draws, in as many columns as there are.
 
 use event::{Conclusion, Timestamp};
-use views::{Part, PartKind, RunView, Waterfall, WaterfallRow};
+use views::{Part, PartKind, RunView, Waterfall, WaterfallRow, length};
 
 use crate::terminal::report::screen::cut;
 use crate::terminal::style::{Style, plain_width};
-use crate::terminal::time::duration;
 
 /// Columns where standard output is no terminal.
 const COLUMNS: usize = 80;
@@ -219,10 +218,6 @@ fn fitting(text: &str, columns: usize) -> String {
         true => cut,
         false => cut.trim_end_matches("\x1b[0m").to_owned(),
     }
-}
-
-fn length(ms: u64) -> String {
-    duration(Timestamp(0), Timestamp(ms))
 }
 
 #[cfg(test)]

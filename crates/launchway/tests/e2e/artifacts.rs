@@ -159,8 +159,8 @@ fn artifacts_of_an_attempt_before_are_shown_where_they_can_be_had() {
     distant.env("LAUNCHWAY_TOKEN", &serving.token);
     let distant = listed(Said::from(distant.output().expect("it starts")));
     expect![[r#"
-        checked  116 B
-        made  113 B, of attempt 1"#]]
+        checked  116 bytes
+        made  113 bytes, of attempt 1"#]]
     .assert_eq(&distant);
     assert_eq!(listed(serving.place.run(&["runs", "show", "1", "--state", &data])), distant);
     let into = serving.place.path("into").display().to_string();

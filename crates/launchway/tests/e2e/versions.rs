@@ -116,7 +116,7 @@ fn a_version_tag_has_its_notes_runs_artifacts_and_deployments() {
           ✓ 3.2  .github/workflows/ci.yml  success
 
         Artifacts
-          built  122 B  of run 3.2
+          built  122 bytes  of run 3.2
 
         Where it went
           staging  .github/workflows/ci.yml  succeeded, run 3.2, NOW

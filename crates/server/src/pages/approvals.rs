@@ -7,7 +7,7 @@ use axum::{Extension, Form};
 use event::{Actor, GateDemand, GateKey, StreamId};
 use mask::MaskedText;
 use serde::Deserialize;
-use views::{DeploymentRow, DeploymentView};
+use views::{DeploymentRow, DeploymentView, length};
 
 use super::changes::Brought;
 use super::{Frame, Page, shown};
@@ -16,7 +16,7 @@ use crate::app::{Shared, blocking};
 use crate::approvals::{self, GateAnswer, Waiting, as_member, is_asked, opens_at, person};
 use crate::guard::Who;
 use crate::problem::Problem;
-use crate::words::{Moment, length, percent, run_href};
+use crate::words::{Moment, percent, run_href};
 
 #[derive(Template)]
 #[template(path = "approvals.html")]

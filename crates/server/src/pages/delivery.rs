@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use event::{DeploymentKind, ShippedBy};
 use figures::{Delivery, Deployment};
+use views::length_in_days as length;
 
 use super::incidents::IncidentRow;
 use super::insights::Insights;
@@ -133,15 +134,6 @@ impl Figure {
         self.evidence = lines.into_iter().rev().take(SHOWN).collect();
         self
     }
-}
-
-/// As runs are timed; from two days on, in days.
-fn length(ms: u64) -> String {
-    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-    if ms >= 2 * DAY_MS {
-        return format!("{:.1} days", ms as f64 / DAY_MS as f64);
-    }
-    crate::words::length(ms)
 }
 
 fn many(count: u64, one: &str, more: &str) -> String {

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, header};
 use event::{Cause, DeploymentId, EvidenceKind, GateDemand, GoingBack, Seq, StreamId, Timestamp};
 use ports::Journal as _;
-use views::{DeedView, DeployStepView, DeploymentView};
+use views::{DeedView, DeployStepView, DeploymentView, length};
 
 use super::incidents::IncidentRow;
 use super::onward::word;
@@ -18,7 +18,7 @@ use crate::guard::Who;
 use crate::incidents;
 use crate::links::{ConsoleLink, console};
 use crate::problem::Problem;
-use crate::words::{Moment, State as DeploymentState, length};
+use crate::words::{Moment, State as DeploymentState};
 
 /// Evidence is shown up to here; the journal has all of it.
 const EVIDENCE_CHARS_MAX: usize = 4_000;

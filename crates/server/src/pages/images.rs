@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Extension;
 use axum::extract::{Query, State};
 use figures::{ImageRun, ImageSeries};
-use views::{decimal_size, size_change};
+use views::{decimal_size, length, size_change};
 
 use super::insights::Insights;
 use super::test_results::{Link, link};
@@ -13,7 +13,7 @@ use crate::api::metrics::Part;
 use crate::app::{Shared, blocking};
 use crate::chart::{Bar, Point, bars, line};
 use crate::guard::Who;
-use crate::words::{Moment, length};
+use crate::words::Moment;
 
 #[derive(Template)]
 #[template(path = "images.html")]

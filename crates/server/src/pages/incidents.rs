@@ -6,7 +6,7 @@ use axum::response::{IntoResponse as _, Redirect, Response};
 use axum::{Extension, Form};
 use event::{DeploymentId, IncidentId, IncidentRole, ShippedBy, StreamId};
 use serde::Deserialize;
-use views::{IncidentSpan, IncidentView, RunView};
+use views::{IncidentSpan, IncidentView, RunView, length};
 
 use super::delivery::Shipped;
 use super::{Frame, Page, shown};
@@ -16,7 +16,7 @@ use crate::app::{App, Shared, blocking};
 use crate::guard::Who;
 use crate::incidents::{self, IncidentAsk, IncidentDeed, IncidentWish, Wanted};
 use crate::problem::Problem;
-use crate::words::{Moment, State as Standing, length};
+use crate::words::{Moment, State as Standing};
 
 #[derive(Template)]
 #[template(path = "incidents.html")]

@@ -7,7 +7,7 @@ use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
 use event::{Conclusion, JobKey, Status, Timestamp};
 use serde::Deserialize;
-use views::{JobView, RunView, StepView};
+use views::{JobView, RunView, StepView, length};
 
 use super::run::{RunActions, job_state, step_state};
 use super::summaries::anchor;
@@ -22,7 +22,7 @@ use crate::rows::{Clock, Look, StepShown};
 use crate::search::{Finder, QUERY_CHARS_MAX, SEARCH_TIME_MAX};
 use crate::sent;
 use crate::standing::Standing;
-use crate::words::{State as RunState, grouped, length, percent, run_href};
+use crate::words::{State as RunState, grouped, percent, run_href};
 
 #[derive(Template)]
 #[template(path = "job.html")]

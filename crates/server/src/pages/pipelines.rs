@@ -5,6 +5,7 @@ use axum::Extension;
 use axum::extract::{Query, State};
 use event::{Attempt, RunId};
 use figures::{Duration, Goal, Pipeline, Queue, Rate, Report, ReportPart, Slow};
+use views::length;
 
 use super::delivery::share;
 use super::insights::Insights;
@@ -12,7 +13,7 @@ use super::{Frame, Page, shown};
 use crate::api::metrics::{Part, besides};
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
-use crate::words::{Moment, length, run_href};
+use crate::words::{Moment, run_href};
 
 /// Runs that a figure opens into: the newest; the API has more.
 const SHOWN: usize = 20;

@@ -8,7 +8,7 @@ use event::{Annotation, Attempt, Conclusion, Status, StreamId, Timestamp};
 use figures::TestResult;
 use mask::MaskedText;
 use serde::Deserialize;
-use views::{ArtifactView, JobView, RunView, StepView};
+use views::{ArtifactView, JobView, RunView, StepView, decimal_size};
 
 use super::incidents::Brought;
 use super::job::{href, why};
@@ -27,7 +27,7 @@ use crate::numbers;
 use crate::problem::Problem;
 use crate::reason::{Because, Reason};
 use crate::waterfall::{self, Table};
-use crate::words::{Moment, State as RunState, percent, run_href, size, stream_href};
+use crate::words::{Moment, State as RunState, percent, run_href, stream_href};
 
 /// Annotations that are shown; a linter can give thousands, and the log has them all.
 const ANNOTATIONS_MAX: usize = 100;
@@ -373,7 +373,7 @@ fn artifacts(view: &RunView, now: Timestamp) -> Vec<ArtifactLine> {
         ArtifactLine {
             name: name.as_str().to_owned(),
             href: is_there.then(|| format!("{of}/{}", percent(name.as_str()))),
-            size: size(it.size_bytes),
+            size: decimal_size(it.size_bytes),
             attempt: (it.attempt != view.header.attempt).then(|| it.attempt.to_string()),
         }
     };

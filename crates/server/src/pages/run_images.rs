@@ -1,10 +1,9 @@
 //! The images that a run built, as a table on its page.
 
 use figures::{RunImage, RunImages};
-use views::{decimal_size, size_change};
+use views::{decimal_size, length, size_change};
 
 use super::test_results::{Link, link};
-use crate::words::length;
 
 /// The table.
 pub(super) struct ImageTable {

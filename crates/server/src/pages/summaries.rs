@@ -3,11 +3,11 @@
 use std::io::Read as _;
 
 use event::BlobId;
-use views::{JobView, RunView, SummaryView};
+use views::{JobView, RunView, SummaryView, decimal_size};
 
 use crate::app::App;
 use crate::problem::Problem;
-use crate::words::{percent, run_href, size};
+use crate::words::{percent, run_href};
 
 /// Bytes of one summary that are rendered; GitHub takes a megabyte, which is no page that anybody reads.
 const SUMMARY_BYTES_MAX: usize = 128 << 10;
@@ -77,9 +77,10 @@ impl Shown {
         let is_cut = made.as_ref().is_some_and(|it| it.is_cut);
         let rest = match bytes {
             None => Some("It is gone from the data folder.".to_owned()),
-            Some(bytes) if is_cut || bytes > text.len() as u64 => {
-                Some(format!("It has {}; what is shown here ends before that.", size(bytes)))
-            }
+            Some(bytes) if is_cut || bytes > text.len() as u64 => Some(format!(
+                "It has {}; what is shown here ends before that.",
+                decimal_size(bytes)
+            )),
             Some(_) => None,
         };
         let html = made.map(|it| it.html);

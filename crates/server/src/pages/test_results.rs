@@ -5,6 +5,7 @@ use axum::Extension;
 use axum::extract::{Path, Query, State};
 use event::{Attempt, RunId};
 use figures::{CoveredFile, FlagFigures, Flaky, RunCoverage, RunTests, SlowTest, TestResult};
+use views::length;
 
 use super::insights::Insights;
 use super::test_series::SeriesTable;
@@ -13,7 +14,7 @@ use crate::api::metrics::Part;
 use crate::app::{Shared, blocking};
 use crate::guard::Who;
 use crate::numbers;
-use crate::words::{length, run_href};
+use crate::words::run_href;
 
 /// Files of coverage that are shown: those with the most lines that did not run.
 const FILES_SHOWN: usize = 200;

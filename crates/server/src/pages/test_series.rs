@@ -1,10 +1,11 @@
 //! Tests, coverage and time of the default branch's newest runs, as a table and as pictures of it.
 
 use figures::{Series, SeriesRun};
+use views::length;
 
 use super::test_results::{Link, change, link, percent, rate};
 use crate::chart::{Bar, Point, bars, line};
-use crate::words::{Moment, length};
+use crate::words::Moment;
 
 /// Flags that are drawn; the table has all.
 const FLAGS_DRAWN: usize = 3;

@@ -5,13 +5,14 @@ use axum::Extension;
 use axum::extract::{Path, State};
 use event::Status;
 use versions::{AtGitHub, NoteGroup, Standing, VersionLine, VersionRecord};
+use views::decimal_size;
 
 use super::delivery::Shipped;
 use super::{Frame, Page, shown};
 use crate::api::seen_version;
 use crate::app::{Shared, blocking, turn};
 use crate::guard::Who;
-use crate::words::{Moment, State as Shown, percent, size};
+use crate::words::{Moment, State as Shown, percent};
 
 /// Digits of a commit that are shown.
 const COMMIT_DIGITS: usize = 7;
@@ -211,7 +212,7 @@ fn page_of(
     let artifact = |it: versions::VersionArtifact| {
         let href = format!("/api/v1/runs/{}/artifacts/{}", it.run, percent(&it.name));
         let href = Some(href).filter(|_| it.expires_at_ms > now);
-        ArtifactLine { name: it.name, size: size(it.size_bytes), href }
+        ArtifactLine { name: it.name, size: decimal_size(it.size_bytes), href }
     };
     let deployment = |it: versions::VersionDeployment| DeploymentLine {
         state: Shown::of_deployment(it.verdict.as_str()),

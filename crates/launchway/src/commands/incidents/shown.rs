@@ -3,9 +3,10 @@
 use event::{ShippedBy, Timestamp};
 use serde::Deserialize as _;
 use serde_json::Value as Json;
+use views::length;
 
 use crate::terminal::style::{Style, one_line};
-use crate::terminal::time::{duration, moment, now};
+use crate::terminal::time::{moment, now};
 
 /// One line of a list.
 pub(super) fn row(it: &Json, style: Style) -> String {
@@ -84,7 +85,7 @@ fn took(it: &Json) -> String {
             until.saturating_sub(span["since_ms"].as_u64().unwrap_or(until))
         })
         .sum();
-    let length = duration(Timestamp(0), Timestamp(ms));
+    let length = length(ms);
     if is_open(it) { format!("open for {length}") } else { format!("over after {length}") }
 }
 

@@ -6,11 +6,12 @@ use event::{ShippedBy, Timestamp};
 use figures::{
     Delivery, Deployment, Duration, Flaky, Pipeline, Rate, Report, ReportPart, SlowTest,
 };
+use views::length_in_days as length;
 
 use crate::cli::Figure;
 use crate::terminal::plural::plural;
 use crate::terminal::style::Style;
-use crate::terminal::time::{duration, moment};
+use crate::terminal::time::moment;
 
 /// Columns of a figure's name.
 const NAME: usize = 22;
@@ -101,14 +102,6 @@ fn load(text: &mut String, report: &Report) {
         let told = format!("{}: {} of run {}.{}", length(it.age_ms), it.job, it.run, it.attempt);
         line(text, "oldest that waits", &told);
     }
-}
-
-pub(super) fn length(ms: u64) -> String {
-    const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-    if ms >= 2 * DAY_MS {
-        return format!("{:.1} days", ms as f64 / DAY_MS as f64);
-    }
-    duration(Timestamp(0), Timestamp(ms))
 }
 
 fn too_few(count: u64, report: &Report) -> String {

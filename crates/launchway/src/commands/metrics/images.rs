@@ -3,9 +3,8 @@
 use std::fmt::Write as _;
 
 use figures::{ImageRun, ImageSeries};
-use views::{decimal_size, size_change};
+use views::{decimal_size, length_in_days as length, size_change};
 
-use super::human::length;
 use crate::terminal::style::Style;
 use crate::terminal::time::moment;
 

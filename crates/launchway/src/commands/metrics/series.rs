@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use event::Conclusion;
 use figures::{Series, SeriesRun};
+use views::length_in_days as length;
 
-use super::human::length;
 use crate::terminal::style::Style;
 use crate::terminal::time::moment;
 

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use event::{Conclusion, JobKey, RunId, Status, Timestamp};
-use views::{JobView, RunView};
+use views::{JobView, RunView, length};
 
 use crate::terminal::run_page::sign;
 use crate::terminal::style::{Style, plain_width};
-use crate::terminal::time::duration;
 
 /// The lines of the picture: a heading for each run, a line for each job. Where there are more jobs
 /// than rows, those that need no look (ended well, skipped, not begun) give way first.
@@ -108,8 +107,7 @@ impl Node<'_> {
 
 fn heading(view: &RunView, now: Timestamp, style: Style) -> String {
     let header = &view.header;
-    let time =
-        view.duration_ms(now).map(|ms| duration(Timestamp(0), Timestamp(ms))).unwrap_or_default();
+    let time = view.duration_ms(now).map(length).unwrap_or_default();
     let branch = header.git_ref.strip_prefix("refs/heads/").unwrap_or(&header.git_ref);
     let about = format!("run {}, {} {branch}, {time}", header.run, header.event);
     format!("{} {}", style.bold(&header.workflow_path), style.dim(&about))
@@ -125,8 +123,7 @@ fn job_line(
 ) -> String {
     let job = node.job;
     let padding = " ".repeat(width.saturating_sub(node.width()));
-    let time =
-        job.duration_ms(now).map(|ms| duration(Timestamp(0), Timestamp(ms))).unwrap_or_default();
+    let time = job.duration_ms(now).map(length).unwrap_or_default();
     let more = match (job.conclusion, job.status) {
         (Some(conclusion), _) => conclusion.as_str().to_owned(),
         (None, Status::InProgress) => running(job, last_line),
