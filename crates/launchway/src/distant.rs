@@ -1,6 +1,7 @@
 //! Runs of a server (`--server`): the same views, folded here from the events that it gives, shown by
 //! the same renderers.
 
+mod deeds;
 mod deployed;
 mod follow;
 mod held;
@@ -27,6 +28,7 @@ use server::{Problem, Reason, RunEvents, RunList};
 use ureq::{Agent, Body};
 use views::{RunFilter, RunState, RunView};
 
+use self::deeds::add;
 use crate::cli::RunRef;
 use crate::exit::{Exit, Failure};
 use crate::random;
@@ -402,21 +404,6 @@ impl Client {
         self.said(request.send(body.to_string()))
     }
 
-    fn delete(&self, path: &str, reason: &Reason) -> Result<Json, Failure> {
-        let request = self
-            .agent
-            .delete(format!("{}{path}", self.url))
-            .header("authorization", &self.authorization);
-        self.said(match reason.body() {
-            Json::Null => request.call(),
-            // Seldom does a deletion have a body; as at GitHub, this one may.
-            body => request
-                .header("content-type", "application/json")
-                .force_send_body()
-                .send(body.to_string()),
-        })
-    }
-
     /// What came back of what was asked for.
     fn said(
         &self,
@@ -428,12 +415,12 @@ impl Client {
 
     /// Ends a run.
     pub(crate) fn cancel(&self, name: &str, reason: &Reason) -> Result<(), Failure> {
-        self.post(&format!("/api/v1/runs/{name}/cancel"), None, &reason.body()).map(drop)
+        self.deed(&format!("/api/v1/runs/{name}/cancel"), reason).map(drop)
     }
 
     /// Starts its lost jobs again.
     pub(crate) fn resume(&self, name: &str, reason: &Reason) -> Result<(), Failure> {
-        self.post(&format!("/api/v1/runs/{name}/resume"), None, &reason.body()).map(drop)
+        self.deed(&format!("/api/v1/runs/{name}/resume"), reason).map(drop)
     }
 
     /// Runs it once more; the new attempt.
@@ -508,7 +495,7 @@ impl Client {
         if !name.bytes().all(|it| it.is_ascii_alphanumeric() || b"-_.".contains(&it)) {
             return Err(Failure::new(Exit::Usage, format!("there is no runner `{name}`")));
         }
-        self.post(&format!("/api/v1/runners/{name}/{verb}"), None, &reason.body()).map(drop)
+        self.deed(&format!("/api/v1/runners/{name}/{verb}"), reason).map(drop)
     }
 
     /// The names of the repositories that it runs.
@@ -522,13 +509,6 @@ impl Client {
     fn made(&self, path: &str, body: &Json) -> Result<String, Failure> {
         let made = self.post(path, Some(&random_key()?), body)?;
         Ok(format!("{}.{}", made["run"], made["attempt"]))
-    }
-}
-
-/// A body that says more, and why. A server of a version before refuses the word, and so does nothing without it.
-fn add(body: &mut Json, reason: &Reason) {
-    if let Some(reason) = reason.as_str() {
-        body["reason"] = reason.into();
     }
 }
 

@@ -53,7 +53,7 @@ use crate::guard::Who;
 use crate::live::{After, Follower, resumed};
 use crate::pages;
 use crate::problem::Problem;
-use crate::reason::{Because, Reason};
+use crate::reason::{self, Because, Reason};
 use crate::wire::{RunEvents, RunLine, RunList, StoredEvent, run_details};
 
 /// Runs of one answer.
@@ -303,7 +303,11 @@ pub(crate) fn routes() -> Router<Shared> {
     operations().fold(Router::new(), |router, it| {
         let known = move |request: Request, next: Next| async move {
             asked::known(request.uri(), (it.id, it.query))?;
-            Ok::<Response, Problem>(next.run(request).await)
+            let mut answer = next.run(request).await;
+            if it.body == Some(reason::BODY) {
+                reason::say_heeded(&mut answer);
+            }
+            Ok::<Response, Problem>(answer)
         };
         router.route(it.path, (it.route)().route_layer(from_fn(known)))
     })

@@ -85,7 +85,7 @@ pub use peer::Network;
 pub use people::Person;
 pub use problem::Problem;
 pub use provider::{ComeBack, NotSignedIn, Sent, SignIn};
-pub use reason::{REASON_CHARS_MAX, Reason, TooLong};
+pub use reason::{REASON_CHARS_MAX, REASON_HEEDED, Reason, TooLong};
 pub use runner_link::RunnerLink;
 pub use search::{Finder as LogFinder, Found as FoundLines, QUERY_CHARS_MAX};
 pub use serve::{Options, Server, ServerError, Stop};

@@ -11,7 +11,9 @@ use std::str::FromStr;
 use axum::Form;
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::HeaderValue;
 use axum::http::header::CONTENT_TYPE;
+use axum::response::Response;
 use event::{Actor, Asked};
 use mask::{MaskedText, Masker};
 use serde::Deserialize;
@@ -22,6 +24,10 @@ use crate::problem::Problem;
 
 /// A longer reason is no reason.
 pub const REASON_CHARS_MAX: usize = 1_000;
+
+/// The header of an answer which says that a reason in the request was heeded: servers of earlier versions passed over a
+/// body of what took none.
+pub const REASON_HEEDED: &str = "launchway-reason";
 
 /// Why, where they said so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,6 +94,9 @@ impl FromStr for Reason {
     }
 }
 
+/// What the document of the API calls [`Because`].
+pub(crate) const BODY: &str = "Because";
+
 /// The body of what takes nothing but a reason, and the fields of a form that has nothing else. There may be none.
 pub(crate) struct Because(pub(crate) Reason);
 
@@ -127,6 +136,19 @@ fn of_program(body: &[u8]) -> Result<Said, Problem> {
 
 fn shape() -> Problem {
     Problem::bad("The body is {\"reason\": TEXT}, or reason=TEXT of a form, or there is none.")
+}
+
+/// Says in an answer that the reason was heeded.
+pub(crate) fn say_heeded(answer: &mut Response) {
+    if answer.status().is_success() {
+        answer.headers_mut().insert(REASON_HEEDED, HeaderValue::from_static("heeded"));
+    }
+}
+
+/// The same, described.
+pub(crate) fn heeded() -> Json {
+    let what = "A reason in the body, where there is one, is written down";
+    json!({ REASON_HEEDED: { "description": what, "schema": { "const": "heeded" } } })
 }
 
 /// What such a body looks like.

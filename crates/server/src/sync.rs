@@ -80,6 +80,9 @@ pub struct SyncOrder {
     /// Environments that GitHub does not have are made.
     #[serde(default)]
     pub make_environments: bool,
+    /// Why. A server of an earlier version refuses the word, and so does nothing without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 /// What became of it.

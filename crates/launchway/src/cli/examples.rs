@@ -585,7 +585,7 @@ pub(super) const NOTIFY_RETRY: &str = "\
 Examples:
   launchway notify retry 12
   launchway notify retry 12 --state /srv/launchway
-  launchway notify retry 12 --server https://ci.example.com";
+  launchway notify retry 12 --server https://ci.example.com --reason 'Slack is back'";
 
 /// `launchway audit verify`
 pub(super) const AUDIT_VERIFY: &str = "\

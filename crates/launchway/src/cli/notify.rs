@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::values::{number, whole};
-use super::{AtServerArgs, Format, examples};
+use super::{AtServerArgs, Format, ReasonArgs, examples};
 
 /// `launchway notify`
 #[derive(Clone, Debug, Subcommand)]
@@ -40,6 +40,8 @@ pub(crate) enum NotifyCommand {
         /// One of a server's, by a token that may admin
         #[arg(long, value_name = "URL")]
         server: Option<String>,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
 }
 

@@ -84,6 +84,8 @@ pub(crate) enum SecretsCommand {
         kept_for: KeptFor,
         #[command(flatten)]
         at: AtServerArgs,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// Put what is kept here where others keep theirs
     #[command(subcommand)]

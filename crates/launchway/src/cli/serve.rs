@@ -214,6 +214,8 @@ pub(crate) enum TokensCommand {
         days: u32,
         #[command(flatten)]
         at: AtServerOrData,
+        #[command(flatten)]
+        reason: ReasonArgs,
     },
     /// List tokens, oldest first
     #[command(after_help = examples::TOKENS_LIST)]

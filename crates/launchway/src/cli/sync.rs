@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::secrets::AtServerArgs;
-use super::{Format, examples};
+use super::{Format, ReasonArgs, examples};
 
 /// Where to.
 #[derive(Clone, Debug, Subcommand)]
@@ -51,6 +51,8 @@ pub(crate) struct SyncArgs {
     /// Do it without being asked
     #[arg(long)]
     pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) reason: ReasonArgs,
     /// How it is written
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub(crate) format: Format,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::json;
-use server::{MessageLine, MessageList, TroubledLine};
+use server::{MessageLine, MessageList, Reason, TroubledLine};
 use store::{Store, WantedDeliveries};
 
 use super::whose::Whose;
@@ -33,11 +33,11 @@ pub(crate) fn run(command: &NotifyCommand, flag: Option<&Path>) -> Outcome {
             list(&found, args);
             Ok(Exit::Done)
         }
-        NotifyCommand::Retry { number, server: Some(url) } => {
-            Client::of(url)?.retry_message(*number)?;
+        NotifyCommand::Retry { number, server: Some(url), reason } => {
+            Client::of(url)?.retry_message(*number, reason.said())?;
             is_due(*number)
         }
-        NotifyCommand::Retry { number, .. } => retry(&state()?, *number),
+        NotifyCommand::Retry { number, reason, .. } => retry(&state()?, *number, reason.said()),
         NotifyCommand::Test { rule, settings, at } => {
             match Whose::of(at, flag)? {
                 Whose::Here(state) => test(settings.as_deref(), &state, rule)?,
@@ -161,11 +161,11 @@ fn trouble(it: &TroubledLine) -> String {
     format!("{receiver} did not answer {failures} times in a row, {shut}: {note}")
 }
 
-fn retry(state: &StateFolder, number: u64) -> Outcome {
+fn retry(state: &StateFolder, number: u64, reason: &Reason) -> Outcome {
     let store = journal::open_there(state)?;
     if store.may_retry_delivery(number).map_err(missing)? {
         // Written down first: nothing is sent again that nobody hears of, whatever happens in between.
-        journal::record(state, "message.retry", format!("message {number}"))?;
+        journal::record_because(state, ("message.retry", format!("message {number}")), reason)?;
         if store.retry_delivery(number, now()).map_err(missing)? {
             return is_due(number);
         }

@@ -47,11 +47,11 @@ pub(crate) fn run(command: &SecretsCommand, state: Option<&Path>) -> Outcome {
             let was_there = here.forget((environment, &name), true, reason.said())?;
             removed_or_not("secret", &name, was_there)
         }
-        SecretsCommand::Setup { groups, kept_for, at } => {
+        SecretsCommand::Setup { groups, kept_for, at, reason } => {
             let here = here(at)?;
             let environment = kept_for.environment.as_deref();
             here.check_environment(environment)?;
-            setup(&here, groups, environment)
+            setup(&here, groups, (environment, reason.said()))
         }
         SecretsCommand::Sync(SyncCommand::Github(args)) => sync::run(args, state),
         SecretsCommand::Rekey { data } => rekey::run(data.as_deref(), state),
@@ -221,7 +221,11 @@ fn missing(lines: &Lines, groups: &GroupArgs, environment: Option<&str>) -> Vec<
     asked
 }
 
-fn setup(here: &Here, groups: &GroupArgs, environment: Option<&str>) -> Outcome {
+fn setup(
+    here: &Here,
+    groups: &GroupArgs,
+    (environment, reason): (Option<&str>, &Reason),
+) -> Outcome {
     let lines = here.secrets()?;
     tell_not_known(&lines);
     let wanted = missing(&lines, groups, environment);
@@ -247,7 +251,7 @@ fn setup(here: &Here, groups: &GroupArgs, environment: Option<&str>) -> Outcome 
         talk(&format!("{name}: {why}"));
         match asked_for(name)? {
             None => left_out.push(name.as_str()),
-            Some(value) => drop(keep(here, (environment, name), value, (None, &Reason::NONE))?),
+            Some(value) => drop(keep(here, (environment, name), value, (None, reason))?),
         }
     }
     if !left_out.is_empty() {

@@ -32,6 +32,7 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
             environments,
             days,
             at,
+            reason,
         } => {
             let data = place(&at.data, state)?;
             let scope = checked(name, *scope, person.as_deref(), *machine)?;
@@ -43,7 +44,7 @@ pub(crate) fn run(command: &TokensCommand, state: Option<&Path>) -> Outcome {
                 repositories: &repositories,
                 environments: &once_each(environments),
             };
-            create(&data, name, holder, *days)
+            create(&data, name, holder, (*days, reason.said()))
         }
         TokensCommand::List { format, at } => {
             let lines = match &at.server {
@@ -76,6 +77,7 @@ fn create_at(client: &Client, command: &TokensCommand) -> Outcome {
         repositories,
         environments,
         days,
+        reason,
         ..
     } = command
     else {
@@ -93,7 +95,7 @@ fn create_at(client: &Client, command: &TokensCommand) -> Outcome {
     }
     let scope = scope_of(*scope);
     let bounds = (repositories.as_slice(), environments.as_slice());
-    let (token, secret) = client.create_token(name, scope, bounds, *days)?;
+    let (token, secret) = client.create_token(name, scope, bounds, (*days, reason.said()))?;
     made(&token, &secret);
     Ok(Exit::Done)
 }
@@ -190,13 +192,18 @@ fn once_each(names: &[String]) -> Vec<String> {
     all.into_iter().cloned().collect()
 }
 
-fn create(data: &DataFolder, name: &str, holder: Holder<'_>, days: u32) -> Outcome {
+fn create(
+    data: &DataFolder,
+    name: &str,
+    holder: Holder<'_>,
+    (days, reason): (u32, &Reason),
+) -> Outcome {
     let at = now();
     let until = Timestamp(at.0 + u64::from(days) * DAY_MS);
     let (token, text) = access(data).create_for(name, holder, (at, until)).map_err(failed)?;
     let line = TokenLine::from(&token);
     let recorded = format!("{} {name:?}{} may {}", token.id, whose(&line), token.may());
-    data.record("token.create", recorded).inspect_err(|_| {
+    data.record_because("token.create", recorded, reason).inspect_err(|_| {
         // Nobody was shown it.
         let _ = access(data).revoke(&token.id);
     })?;

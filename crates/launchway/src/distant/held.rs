@@ -30,7 +30,7 @@ impl Client {
     /// Lets in what waits under an id.
     pub(crate) fn let_in(&self, id: &str, reason: &Reason) -> Result<LetIn, Failure> {
         let path = format!("/api/v1/held/{}/let-in", percent(id));
-        let admitted = serde_json::from_value(self.post(&path, None, &reason.body())?);
+        let admitted = serde_json::from_value(self.deed(&path, reason)?);
         let Admitted { runs, switched_off } =
             admitted.map_err(|error| Failure::caused(Exit::Missing, error))?;
         Ok(LetIn { runs, switched_off })

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use server::{KeptKind, NamedValue, Reason, SyncDone, SyncOrder, SyncPlan, SyncWish};
 
-use super::{Client, add, percent};
+use super::deeds::add;
+use super::{Client, percent};
 use crate::exit::{Exit, Failure};
 use crate::serving::repositories::checked_name;
 

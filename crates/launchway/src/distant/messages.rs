@@ -1,7 +1,7 @@
 //! Messages of a server, and what is connected to it.
 
 use serde_json::Value as Json;
-use server::{MessageLine, MessageList};
+use server::{MessageLine, MessageList, Reason};
 
 use super::kept::of;
 use super::{Client, percent};
@@ -29,8 +29,8 @@ impl Client {
     }
 
     /// Has one tried again.
-    pub(crate) fn retry_message(&self, number: u64) -> Result<(), Failure> {
-        self.post(&format!("/api/v1/messages/{number}/retry"), None, &Json::Null).map(drop)
+    pub(crate) fn retry_message(&self, number: u64, reason: &Reason) -> Result<(), Failure> {
+        self.deed(&format!("/api/v1/messages/{number}/retry"), reason).map(drop)
     }
 
     /// Has a test message sent by a rule of a repository.

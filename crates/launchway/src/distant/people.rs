@@ -4,6 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value as Json, json};
 use server::{PersonLine, Reason, Scope, TokenLine};
 
+use super::deeds::add;
 use super::{Client, percent};
 use crate::exit::{Exit, Failure};
 
@@ -46,7 +47,7 @@ impl Client {
         name: &str,
         scope: Scope,
         (repositories, environments): (&[String], &[String]),
-        days: u32,
+        (days, reason): (u32, &Reason),
     ) -> Result<(TokenLine, String), Failure> {
         let mut wish =
             json!({ "name": name, "scope": scope, "repositories": repositories, "days": days });
@@ -54,6 +55,7 @@ impl Client {
         if !environments.is_empty() {
             wish["environments"] = json!(environments);
         }
+        add(&mut wish, reason);
         let made: Made = read(self.post("/api/v1/tokens", None, &wish)?)?;
         Ok((made.token, made.secret))
     }
@@ -76,7 +78,7 @@ impl Client {
         reason: &Reason,
     ) -> Result<(String, usize), Failure> {
         let path = format!("/api/v1/people/{}/revoke", percent(name));
-        let ended: Ended = read(self.post(&path, None, &reason.body())?)?;
+        let ended: Ended = read(self.deed(&path, reason)?)?;
         Ok((ended.name, ended.sessions))
     }
 

@@ -41,9 +41,8 @@ impl Client {
     ) -> Result<Switched, Failure> {
         let verb = if is_on { "enable" } else { "disable" };
         let path = format!("{}/workflow-files/{}/{verb}", of(repository)?, percent(workflow));
-        let Answer { path, at_tip } =
-            serde_json::from_value(self.post(&path, None, &reason.body())?)
-                .map_err(|error| Failure::caused(crate::exit::Exit::Missing, error))?;
+        let Answer { path, at_tip } = serde_json::from_value(self.deed(&path, reason)?)
+            .map_err(|error| Failure::caused(crate::exit::Exit::Missing, error))?;
         Ok(Switched { path, is_at_tip: at_tip })
     }
 }

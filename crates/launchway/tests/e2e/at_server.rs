@@ -717,9 +717,11 @@ fn messages_and_repositories_are_looked_after_at_a_server() {
     "#]],
     );
     wait_until("it is due again", || {
-        let said = admin.run(&["notify", "retry", "1"]);
+        let said = admin.run(&["notify", "retry", "1", "--reason", "it listens now"]);
         said.stderr.contains("is due now")
     });
+    let audit = serving.get("/api/v1/audit?action=message.retry").json();
+    assert_eq!(audit["decisions"][0]["reason"], "it listens now");
     let test = |rule: &'static str| ["notify", "test", rule, "--repository", "octo/app"];
     admin.check(
         &test("nobody"),

@@ -1,6 +1,7 @@
 //! Why somebody did something: said by a flag, a body or a form, it stands in the audit trail in one column.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use expect_test::expect;
@@ -18,6 +19,8 @@ jobs:
 
 const VALUE: &str = "postgres-of-the-planner";
 
+const PASSED_OVER: &str = "note: the reason is not recorded: the server is of an earlier version";
+
 impl Serving {
     /// A command that is told the server, by its token.
     fn at(&self, args: &[&str], input: &str) -> Said {
@@ -34,14 +37,17 @@ impl Serving {
         Said::from(child.wait_with_output().expect("it ends"))
     }
 
-    fn done_at(&self, args: &[&str], reason: &str, input: &str) {
+    fn done_at(&self, args: &[&str], reason: &str, input: &str) -> Said {
         let said = self.at(&[args, &["--reason", reason]].concat(), input);
         assert_eq!(said.exit, 0, "{args:?}: {}", said.stderr);
+        assert!(!said.stderr.contains(PASSED_OVER), "{args:?}: {}", said.stderr);
+        said
     }
 
-    fn done_here(&self, args: &[&str], reason: &str) {
+    fn done_here(&self, args: &[&str], reason: &str) -> Said {
         let said = self.command(&[args, &["--reason", reason]].concat());
         assert_eq!(said.exit, 0, "{args:?}: {}", said.stderr);
+        said
     }
 
     fn form(&self, path: &str, fields: &str) {
@@ -53,8 +59,7 @@ impl Serving {
     fn token(&self, name: &str) -> String {
         let made = self.command(&["tokens", "create", name]);
         assert_eq!(made.exit, 0, "{}", made.stderr);
-        let id = made.stdout.trim().split('_').nth(1).expect("a token has an id");
-        id.to_owned()
+        id(&made)
     }
 
     /// What the trail says of who gave a reason: what, to what, why, and by which way.
@@ -70,6 +75,11 @@ impl Serving {
         };
         told.lines().into_iter().filter_map(line).collect()
     }
+}
+
+/// Of a token that was made.
+fn id(made: &Said) -> String {
+    made.stdout.trim().split('_').nth(1).expect("a token has an id").to_owned()
 }
 
 #[test]
@@ -93,6 +103,8 @@ fn why_somebody_did_something_stands_in_the_trail() {
     serving.done_at(&[&["workflows", "disable", "ci.yml"], &app[..]].concat(), "too loud", "");
     serving.done_here(&[&["workflows", "enable", "ci.yml"], &app[..]].concat(), "quiet again");
     let tokens = ["one", "two", "three"].map(|name| serving.token(name));
+    let four = id(&serving.done_at(&["tokens", "create", "four"], "for the board", ""));
+    let five = id(&serving.done_here(&["tokens", "create", "five"], "for the wall"));
     serving.done_at(&["tokens", "revoke", &tokens[0]], "it leaked", "");
     serving.done_here(&["tokens", "revoke", &tokens[1]], "nobody needs it");
     serving.form("/settings", &format!("token={}&reason=its+owner+left", tokens[2]));
@@ -105,7 +117,8 @@ fn why_somebody_did_something_stands_in_the_trail() {
     serving.done_here(&["repositories", "remove", "octo/app"], "it moved");
     let commit = serving.get("/api/v1/runs/1").json()["commit"].to_string();
     let mut told = serving.reasons().replace(commit.trim_matches('"'), "COMMIT");
-    for (id, name) in tokens.iter().zip(["ONE", "TWO", "THREE"]) {
+    let ids = tokens.iter().chain([&four, &five]);
+    for (id, name) in ids.zip(["ONE", "TWO", "THREE", "FOUR", "FIVE"]) {
         told = told.replace(id, name);
     }
     expect![[r#"
@@ -119,6 +132,8 @@ fn why_somebody_did_something_stands_in_the_trail() {
         runner.resume launchway: it is new (api)
         workflow.disable octo/app .github/workflows/ci.yml: too loud (api)
         workflow.enable octo/app .github/workflows/ci.yml: quiet again (command)
+        token.create FOUR "four": for the board (api)
+        token.create FIVE "five": for the wall (command)
         token.revoke ONE: it leaked (api)
         token.revoke TWO: nobody needs it (command)
         token.revoke THREE: its owner left (api)
@@ -181,4 +196,63 @@ fn a_run_of_ones_own_has_reasons() {
     assert_eq!(why("run.again"), "the clock was wrong");
     assert_eq!(why("workflow.disable"), "too loud");
     assert_eq!(why("run.create"), "");
+}
+
+/// A server of a version that passes over reasons: it does what is asked, and says no more than it did then.
+fn server_of_before() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
+    let url = format!("http://{}", listener.local_addr().expect("it has an address"));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("somebody comes");
+            let mut read = BufReader::new(stream.try_clone().expect("it is open"));
+            let (mut line, mut length) = (String::new(), 0);
+            while read.read_line(&mut line).expect("they speak") > 2 {
+                let (name, value) = line.split_once(':').unwrap_or_default();
+                if name.eq_ignore_ascii_case("content-length") {
+                    length = value.trim().parse().expect("a number");
+                }
+                line.clear();
+            }
+            read.read_exact(&mut vec![0; length]).expect("they say it to the end");
+            let said =
+                r#"{"run":1,"attempt":1,"path":"ci.yml","name":"mona","sessions":0,"runs":0}"#;
+            let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json";
+            let answer = format!("{head}\r\ncontent-length: {}\r\n\r\n{said}", said.len());
+            stream.write_all(answer.as_bytes()).expect("they listen");
+        }
+    });
+    url
+}
+
+#[test]
+fn a_server_that_passes_over_reasons_is_told_of() {
+    let place = Place::workflow(WAITS);
+    let url = server_of_before();
+    let app = ["--repository", "octo/app"];
+    let deeds: [(&[&str], &[&str]); 13] = [
+        (&["runs", "cancel", "1"], &[]),
+        (&["runs", "resume", "1", "--yes"], &[]),
+        (&["runners", "drain", "launchway"], &[]),
+        (&["runners", "resume", "launchway"], &[]),
+        (&["workflows", "disable", "ci.yml"], &app),
+        (&["workflows", "enable", "ci.yml"], &app),
+        (&["tokens", "revoke", "12ab"], &[]),
+        (&["people", "revoke", "mona"], &[]),
+        (&["people", "forget", "mona"], &[]),
+        (&["repositories", "let-in", "12ab"], &[]),
+        (&["secrets", "remove", "DB"], &app),
+        (&["vars", "remove", "REGION"], &app),
+        (&["notify", "retry", "1"], &[]),
+    ];
+    for (deed, more) in deeds {
+        for (reason, is_told) in [(&["--reason", "late"][..], true), (&[], false)] {
+            let args = [deed, more, &["--server", &url], reason].concat();
+            let mut command = place.launchway(&args);
+            let output = command.env("LAUNCHWAY_TOKEN", "x").output().expect("it runs");
+            let said = Said::from(output);
+            assert_eq!(said.exit, 0, "{args:?}: {}", said.stderr);
+            assert_eq!(said.stderr.contains(PASSED_OVER), is_told, "{args:?}: {}", said.stderr);
+        }
+    }
 }

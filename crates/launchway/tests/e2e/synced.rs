@@ -77,7 +77,11 @@ fn trail(place: &Place) -> String {
     let state = place.state().display().to_string();
     let said = place.run(&["audit", "export", "--data", &state]);
     assert_eq!(said.exit, 0, "{}", said.stderr);
-    let one = |it: &Json| format!("{} {}\n", it["action"], it["object"]).replace('"', "");
+    let one = |it: &Json| {
+        let why = it["reason"].as_str().filter(|why| !why.is_empty());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        format!("{} {}{why}\n", it["action"], it["object"]).replace('"', "")
+    };
     said.lines()
         .iter()
         .filter(|it| it["action"].is_string() && it["action"] != "secret.set")
@@ -161,7 +165,7 @@ fn what_is_kept_is_there_as_it_is_and_what_is_only_there_stays() {
     .assert_eq(&there(&front));
     // Once more: there is nothing left to do but the environment.
     told(
-        &sync(&place, &front, &["--yes", "--make-environments"]),
+        &sync(&place, &front, &["--yes", "--make-environments", "--reason", "the new\ncluster"]),
         &front,
         &expect![[r#"
         new  environment staging  without rules
@@ -212,8 +216,8 @@ fn what_is_kept_is_there_as_it_is_and_what_is_only_there_stays() {
         secret.sync example.com/octo/planner TOKEN to octo/app at GITHUB
         variable.sync example.com/octo/planner REGION to octo/app at GITHUB
         secret.sync example.com/octo/planner production DB_URL to octo/app at GITHUB
-        environment.make staging of octo/app at GITHUB
-        secret.sync example.com/octo/planner staging KEY to octo/app at GITHUB
+        environment.make staging of octo/app at GITHUB: the new cluster
+        secret.sync example.com/octo/planner staging KEY to octo/app at GITHUB: the new cluster
         secret.sync example.com/octo/planner TOKEN to octo/app at GITHUB
     "#]]
     .assert_eq(&trail(&place).replace(&front.url(), "GITHUB"));
@@ -526,7 +530,7 @@ fn a_server_puts_them_there_itself_for_whoever_may_admin() {
     "#]],
     );
     assert_eq!(there(&it.github), "");
-    let said = sync(admin, &["--yes", "--make-environments"]);
+    let said = sync(admin, &["--yes", "--make-environments", "--reason", "the new cluster"]);
     let end = said.stderr.lines().last().unwrap_or_default();
     assert_eq!((said.exit, end), (0, "26 of 26 put there, 0 up to date"), "{}", said.stderr);
     let wanted: String = (0..MORE).map(|it| format!("S{it:02} = value-{it:02}\n")).collect();
@@ -566,7 +570,7 @@ fn a_server_puts_them_there_itself_for_whoever_may_admin() {
         .assert_eq(&ask(&of(&["S00"; 21])));
     expect!["422 One call puts one value there at least, and 20 at most."]
         .assert_eq(&ask(&of(&[])));
-    expect!["400 The body: unknown field `to`, expected `values` or `make_environments` at line 1 column 17."].assert_eq(&ask(&json!({ "values": [], "to": "hubot/app" })));
+    expect!["400 The body: unknown field `to`, expected one of `values`, `make_environments`, `reason` at line 1 column 17."].assert_eq(&ask(&json!({ "values": [], "to": "hubot/app" })));
     // What stops it is said beside what was done.
     let fault = FaultKind::Limited(50);
     let fault = Fault { method: "PUT".into(), path: "/S01".into(), kind: fault, times: 1 };
@@ -579,6 +583,7 @@ fn a_server_puts_them_there_itself_for_whoever_may_admin() {
     assert!(stopped.ends_with("takes no more calls for 50 s"), "{stopped}");
     let audit = it.get("/api/v1/audit?action=environment.make");
     assert_eq!(audit["decisions"][0]["source"], "api");
+    assert_eq!(audit["decisions"][0]["reason"], "the new cluster");
     assert_eq!(audit["decisions"].as_array().map(Vec::len), Some(1));
     // No value came over the network but to GitHub, and there sealed.
     stands_nowhere(&it.place, "value-0|for-staging", &it.place.path("data"));

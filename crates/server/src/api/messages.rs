@@ -16,7 +16,7 @@ use crate::app::{Shared, blocking};
 use crate::audit;
 use crate::guard::Who;
 use crate::problem::Problem;
-use crate::reason::Reason;
+use crate::reason::{Because, Reason};
 use crate::wire::{MessageLine, MessageList, TroubledLine};
 
 /// Messages of one answer.
@@ -48,7 +48,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         summary: "Have one tried again that waits or was given up",
         scope: Scope::Admin,
         query: &[],
-        body: None,
+        body: Some("Because"),
         answer: (202, "RetriedMessage"),
         route: || post(retry),
     },
@@ -143,6 +143,7 @@ async fn retry(
     State(app): State<Shared>,
     Extension(who): Extension<Who>,
     Path(number): Path<u64>,
+    Because(reason): Because,
 ) -> Result<(StatusCode, Json<JsonValue>), Problem> {
     who.may(Scope::Admin)?;
     blocking(move || {
@@ -154,12 +155,7 @@ async fn retry(
             return Err(settled());
         }
         // Written down first: nothing is sent again that nobody hears of, whatever happens in between.
-        audit::record(
-            &app,
-            &who,
-            ("message.retry", format!("message {number}")),
-            (&Reason::NONE, None),
-        )?;
+        audit::record(&app, &who, ("message.retry", format!("message {number}")), (&reason, None))?;
         if !app.store.retry_delivery(number, app.now())? {
             return Err(settled());
         }

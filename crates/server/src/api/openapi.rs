@@ -6,6 +6,7 @@ use super::{
     KEY_CHARS_MAX, Operation, approvals, audit, deployed, deployments, dispatch, held, incidents,
     messages, operations, runners, secrets, sync, tokens, versions, workflows,
 };
+use crate::reason;
 
 /// Operations that heed an `Idempotency-Key`; others do once what is asked twice.
 const KEYED: &[&str] = &["dispatch", "rerunRun", "openIncident"];
@@ -56,13 +57,17 @@ fn described(operation: &Operation) -> Json {
         "description": "It cannot be done",
         "content": { "application/problem+json": { "schema": { "$ref": "#/components/schemas/Problem" } } },
     });
+    let mut done = json!({ "description": "Done", "content": content });
+    if operation.body == Some(reason::BODY) {
+        done["headers"] = reason::heeded();
+    }
     let mut described = json!({
         "operationId": operation.id,
         "summary": operation.summary,
         "description": format!("Needs a token that may {}.", operation.scope.as_str()),
         "parameters": parameters,
         "responses": {
-            status.to_string(): { "description": "Done", "content": content },
+            status.to_string(): done,
             "default": problem,
         },
     });
@@ -154,11 +159,11 @@ fn schemas() -> Json {
             "type": "object",
             "properties": {
                 "only": { "enum": ["all", "failed", null] },
-                "reason": crate::reason::field(),
+                "reason": reason::field(),
             },
             "additionalProperties": false,
         }),
-        "Because": crate::reason::schema(),
+        reason::BODY: reason::schema(),
         "Accepted": object(&[("run", number()), ("attempt", number())], &[]),
         "RepositoryList": object(&[("repositories", many(repository()))], &[]),
         "ConnectionList": object(&[("repositories", many(json!({ "type": "object" })))], &[]),

@@ -88,6 +88,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
         "properties": {
             "values": { "type": "array", "items": id, "maxItems": SYNCED_MAX },
             "make_environments": yes_no(),
+            "reason": crate::reason::field(),
         },
         "additionalProperties": false,
     });
@@ -165,10 +166,11 @@ async fn sync(
         let detail = format!("One call puts one value there at least, and {SYNCED_MAX} at most.");
         return Err(refused(detail));
     }
+    let reason = Reason::given(order.reason.clone())?;
     let turn = turn(&app)?;
     blocking(move || {
         let record = |action: &str, object: String| {
-            let recorded = audit::record(&app, &who, (action, object), (&Reason::NONE, None));
+            let recorded = audit::record(&app, &who, (action, object), (&reason, None));
             recorded.map_err(|problem| Refused::new(Why::Missing, problem.detail))
         };
         let done = app.engine.sync(&format!("{owner}/{name}"), &order, &record);

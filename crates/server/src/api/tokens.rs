@@ -123,6 +123,7 @@ pub(super) fn schemas() -> Vec<(&'static str, JsonValue)> {
             "repositories": many(text()),
             "environments": many(text()),
             "days": { "type": "integer", "minimum": 1, "maximum": DAYS_MAX },
+            "reason": crate::reason::field(),
         },
         "additionalProperties": false,
     });
@@ -211,6 +212,7 @@ struct Wish {
     #[serde(default)]
     environments: Vec<String>,
     days: Option<u64>,
+    reason: Option<String>,
 }
 
 impl Wish {
@@ -279,6 +281,7 @@ async fn create(
 fn made(app: &App, who: &Who, wish: &Wish) -> Result<(Token, String), Problem> {
     let now = app.now();
     let (scope, until) = wish.checked(&who.token, now)?;
+    let reason = Reason::given(wish.reason.clone())?;
     let known = app.engine.repositories()?;
     let is_unknown = |it: &&String| !known.iter().any(|known| known.name == **it);
     if let Some(other) = wish.repositories.iter().find(is_unknown) {
@@ -308,7 +311,7 @@ fn made(app: &App, who: &Who, wish: &Wish) -> Result<(Token, String), Problem> {
     })?;
     let (own, may) = (who.token.of_token(), token.may());
     let object = format!("{} {:?} may {may}, made with {own}", token.id, token.name);
-    audit::record(app, who, ("token.create", object), (&Reason::NONE, None)).inspect_err(|_| {
+    audit::record(app, who, ("token.create", object), (&reason, None)).inspect_err(|_| {
         // Nobody was shown it.
         let _ = app.access.revoke(&token.id);
     })?;

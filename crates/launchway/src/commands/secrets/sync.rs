@@ -49,7 +49,10 @@ fn from_here(here: &Here, folder: &StateFolder, names: Vec<String>, args: &SyncA
     };
     let looked = sync.look()?;
     carry_out(&sync.plan(&looked), args, |shown, _| {
-        let record = |action: &str, object: String| journal::record(folder, action, object);
+        let reason = args.reason.said();
+        let record = |action: &str, object: String| {
+            journal::record_because(folder, (action, object), reason)
+        };
         sync.put(&looked, &record, |became| shown.became(&became))
     })
 }
@@ -72,7 +75,8 @@ fn by_server(client: &Client, owner: &str, names: Vec<String>, args: &SyncArgs) 
                 environment: it.environment.clone(),
             };
             let values = some.iter().map(id).collect();
-            let order = SyncOrder { values, make_environments: args.make_environments };
+            let reason = args.reason.said().as_str().map(str::to_owned);
+            let order = SyncOrder { values, make_environments: args.make_environments, reason };
             let done = client.sync(owner, &order)?;
             done.environments.into_iter().for_each(|it| shown.became(&Became::Environment(it)));
             done.values.into_iter().for_each(|it| shown.became(&Became::Value(it)));
