@@ -44,8 +44,25 @@ pub(crate) fn record(state: &StateFolder, action: &str, object: String) -> Resul
 /// The same, and why they did it.
 pub(crate) fn record_because(
     state: &StateFolder,
-    (action, object): (&str, String),
+    what: (&str, String),
     reason: &Reason,
+) -> Result<(), Failure> {
+    written(state, what, (reason, None))
+}
+
+/// Writes down what somebody tried by a command on the machine itself, and why it was not done.
+pub(crate) fn record_refused(
+    state: &StateFolder,
+    what: (&str, String),
+    why: &str,
+) -> Result<(), Failure> {
+    written(state, what, (&Reason::NONE, Some(why)))
+}
+
+fn written(
+    state: &StateFolder,
+    (action, object): (&str, String),
+    (reason, refused): (&Reason, Option<&str>),
 ) -> Result<(), Failure> {
     let record = AuditRecord {
         actor: Some(crate::deploying::person()),
@@ -55,7 +72,7 @@ pub(crate) fn record_because(
         reason: reason.text(),
         source: "command".into(),
         address: None,
-        refused: None,
+        refused: refused.map(MaskedText::without_secrets),
         at: crate::terminal::time::now(),
     };
     let written = open(state)?.record(record);
