@@ -1,4 +1,5 @@
-//! What the reports of a run say, in a line: tests, how much of the code they ran; and how large its images are.
+//! What the reports of a run say, in a line: tests, how much of the code they ran; how large its images are; and what
+//! scans found.
 
 use views::{decimal_size, size_change};
 
@@ -26,6 +27,8 @@ pub struct Reported {
     pub flags: Vec<FlagCoverage>,
     /// Images that it built, of which it is known how large they are.
     pub images: Vec<ImageSize>,
+    /// What scans found, in words that name nothing of theirs: `4 findings, 1 new`.
+    pub scans: Option<String>,
 }
 
 /// How large an image is.
@@ -59,7 +62,9 @@ impl Reported {
         let coverage = self.coverage.and_then(|it| told(it, self.coverage_before));
         let coverage = coverage.map(|it| format!("coverage {it}{}", self.flags()));
         let tests = Some(tests.join(", ")).filter(|it| !it.is_empty());
-        let parts: Vec<String> = tests.into_iter().chain(coverage).chain(self.images()).collect();
+        let scans = self.scans.as_ref().map(|it| format!("scans: {it}"));
+        let parts: Vec<String> =
+            [tests, coverage, self.images(), scans].into_iter().flatten().collect();
         Some(parts.join(" · ")).filter(|it| !it.is_empty())
     }
 
@@ -157,6 +162,15 @@ mod tests {
         let expect =
             "3 passed · images i0 312.4 MB, i1 312.4 MB, i2 312.4 MB, i3 312.4 MB, and 2 more";
         check(&many, expect);
+    }
+
+    #[test]
+    fn scans_stand_last() {
+        let scans = Some("4 findings, 1 new".to_owned());
+        let told = Reported { scans, ..Reported::default() };
+        assert_eq!(told.line().as_deref(), Some("scans: 4 findings, 1 new"));
+        let told = Reported { passed: 3, ..told };
+        assert_eq!(told.line().as_deref(), Some("3 passed · scans: 4 findings, 1 new"));
     }
 
     #[test]

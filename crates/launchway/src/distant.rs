@@ -21,7 +21,7 @@ use std::io::Read as _;
 use std::time::Duration;
 
 use event::{Attempt, BlobId, RunEvent, RunId, RunRequest};
-use figures::{Asked, Report, ReportPart, RunImages, RunTests};
+use figures::{Asked, Report, ReportPart, RunImages, RunScans, RunTests};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 use server::{Problem, Reason, RunEvents, RunList};
@@ -206,6 +206,19 @@ impl Client {
             return Ok(RunImages::default());
         }
         self.get(&format!("/api/v1/runs/{run}.{attempt}/images"))
+    }
+
+    /// What scans of a run found. None of a server of an earlier version, which does not tell.
+    pub(crate) fn scans(&self, view: &RunView) -> Result<Option<RunScans>, Failure> {
+        if view.conclusion.is_none() || view.artifacts.is_empty() {
+            return Ok(Some(RunScans::default()));
+        }
+        let (run, attempt) = (view.header.run, view.header.attempt);
+        let response = self.call(&format!("/api/v1/runs/{run}.{attempt}/scans"))?;
+        if response.status() == 404 {
+            return Ok(None);
+        }
+        self.decoded(self.done(response)?).map(Some)
     }
 
     /// The numbers.

@@ -10,6 +10,7 @@ pub(crate) mod log_line;
 pub(crate) mod plural;
 pub(crate) mod report;
 pub(crate) mod run_page;
+pub(crate) mod scan_lines;
 pub(crate) mod style;
 pub(crate) mod test_lines;
 pub(crate) mod time;

@@ -54,6 +54,20 @@ fn what_a_scan_found_is_seen_by_whoever_sees_the_repository() {
         ],
     }]);
     assert_eq!(of_run["scans"], expect);
+    let shown = |run: &str, more: &[&str]| {
+        let mut command = serving.place.launchway(&[&["runs", "show", run], more].concat());
+        let said = command.env("LAUNCHWAY_TOKEN", &serving.token).output().expect("it runs");
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8(said.stdout).expect("text")
+    };
+    let folder = serving.place.path("data").display().to_string();
+    for at in [["--server", &serving.url], ["--state", &folder]] {
+        assert!(shown("2", &at).contains("\nScans: 2 findings, 1 new\n"), "{at:?}");
+        assert!(shown("1", &at).contains("\nScans: 1 finding\n"), "{at:?}");
+        let told = shown("2", &[&at[..], &["--format", "json"]].concat());
+        let told: Json = serde_json::from_str(&told).expect("an object");
+        assert_eq!(told["scans"], expect, "{at:?}");
+    }
     let page = serving.get("/runs/2.1").text;
     assert!(page.contains("1 critical (1 new), 1 warning") && page.contains(">new<"), "{page}");
     assert!(page.contains("&lt;b&gt;lint") && !page.contains("<b>lint"), "{page}");

@@ -78,7 +78,8 @@ pub(super) fn run(command: &RunsCommand) -> Option<Outcome> {
 
 fn shown(client: &Client, run: &RunRef, format: Format) -> Outcome {
     let DistantRun { request, mut view, standing } = client.run(&client.name(run)?)?;
-    let told = show::Told { tests: client.tests(&view)?, images: client.images(&view)? };
+    let (tests, images) = (client.tests(&view)?, client.images(&view)?);
+    let told = show::Told { tests, images, scans: client.scans(&view)? };
     show::take_in(&mut view, client.earlier(&request));
     let summary = |blob: &BlobId| client.summary(&view, blob);
     show::page(&view, standing, &summary, format, &told);

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use event::{BlobId, StreamId};
-use figures::{Figures, RunImages, RunTests};
+use figures::{Figures, RunImages, RunScans, RunTests};
 use serde_json::json;
 use server::run_details;
 use store::Store;
@@ -16,6 +16,7 @@ use crate::running::standing::Standing;
 use crate::state::StateFolder;
 use crate::terminal::image_lines::image_lines;
 use crate::terminal::run_page::{self, SummaryText};
+use crate::terminal::scan_lines::scan_lines;
 use crate::terminal::style::{Style, columns, out, talk};
 use crate::terminal::test_lines::test_lines;
 use crate::terminal::time::now;
@@ -51,13 +52,15 @@ pub(super) struct Told {
     /// What its reports say; none where it is not over, or kept none.
     pub(super) tests: Option<RunTests>,
     pub(super) images: RunImages,
+    /// None of a server of an earlier version, which does not tell.
+    pub(super) scans: Option<RunScans>,
 }
 
 fn told(store: &Store, state: &StateFolder, view: &RunView) -> Result<Told, Failure> {
     let has_images = view.images().next().is_some();
     let may_have_tests = view.conclusion.is_some() && !view.artifacts.is_empty();
     if !has_images && !may_have_tests {
-        return Ok(Told::default());
+        return Ok(Told { scans: Some(RunScans::default()), ..Told::default() });
     }
     let stream = StreamId::Run(view.header.run, view.header.attempt);
     let told = Figures::open(state.root()).and_then(|figures| {
@@ -67,7 +70,8 @@ fn told(store: &Store, state: &StateFolder, view: &RunView) -> Result<Told, Fail
             figures.catch_up(store, &mut |_| true)?;
         }
         let tests = may_have_tests.then(|| figures.run_tests(store, stream)).transpose()?.flatten();
-        Ok(Told { tests, images: figures.run_images(store, view)? })
+        let (images, scans) = (figures.run_images(store, view)?, figures.run_scans(store, view)?);
+        Ok(Told { tests, images, scans: Some(scans) })
     });
     told.map_err(|error| Failure::caused(Exit::Missing, error))
 }
@@ -87,6 +91,7 @@ pub(super) fn page(
             let mut details = run_details(view, unattended, standing.driven_by(), &why, now());
             details["tests"] = json!(told.tests);
             details["images"] = json!(told.images);
+            details["scans"] = json!(told.scans.as_ref().map(|it| &it.scans));
             out(&details.to_string());
         }
         Format::Human | Format::Github => {
@@ -97,7 +102,9 @@ pub(super) fn page(
             }
             let tests = told.tests.as_ref().map(|it| test_lines(it, Style::stdout()));
             let images = image_lines(&told.images, Style::stdout());
-            tests.into_iter().flatten().chain(images).for_each(|line| out(&line));
+            let scans = told.scans.as_ref().map(|it| scan_lines(it, Style::stdout()));
+            let lines = [tests, Some(images), scans].into_iter().flatten().flatten();
+            lines.for_each(|line| out(&line));
             let time = waterfall::lines(view, now(), columns(), Style::stdout());
             time.iter().for_each(|line| out(line));
         }

@@ -34,6 +34,7 @@ use crate::exit::{Exit, Failure};
 use crate::held::{self, Finding};
 use crate::serving::data::{self, DataFolder};
 use crate::serving::repositories;
+use crate::terminal::scan_lines;
 use crate::terminal::style::talk;
 
 /// The journal is looked at so often: changes within it are told at once.
@@ -326,7 +327,8 @@ impl Work<'_> {
             let figures = Figures::open(telling.data.state.root())?;
             let told = figures.run_tests(&telling.store, stream)?;
             let images = figures.run_images(&telling.store, view)?;
-            Ok(Some(reported(told.unwrap_or_default(), images)))
+            let scans = scan_lines::found(&figures.run_scans(&telling.store, view)?);
+            Ok(Some(Reported { scans, ..reported(told.unwrap_or_default(), images) }))
         };
         // How the jobs ended is told without them, rather than not at all.
         read().unwrap_or_else(|error| {
@@ -476,6 +478,7 @@ fn reported(
         coverage_before: coverage.and_then(|it| it.before),
         flags: flags.into_iter().filter_map(flag).collect(),
         images: images.into_iter().filter_map(image_size).collect(),
+        scans: None,
     }
 }
 
