@@ -12,7 +12,7 @@ mod session;
 
 pub(crate) use receiving::files as log_files;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
@@ -126,6 +126,8 @@ struct Inner {
     sessions: u64,
     /// Every lease of the journal was said.
     knows_leases: bool,
+    /// Runs whose leases nobody here knows.
+    left: BTreeSet<StreamId>,
 }
 
 struct Runner {
@@ -149,6 +151,11 @@ struct Held {
 }
 
 impl Inner {
+    /// Whether it is a lease of a run that nobody took up here.
+    fn leaves_alone(&self, lease: &HeldLease) -> bool {
+        !self.left.is_empty() && self.left.contains(&lease_of(lease).stream)
+    }
+
     /// Why a runner is not given a job of a repository: its token may be bound to others since the job was
     /// meant for it.
     fn bound(&self, runner: &str, repository: &str) -> Option<String> {
@@ -214,6 +221,12 @@ impl Fleet {
             is_killed: false,
         };
         self.inner().leases.insert(named(lease), held);
+    }
+
+    /// Runs that are open and were not taken up here: what runners have of them is kept there, unheard, for whoever
+    /// takes them up.
+    pub fn leave_alone(&self, left: BTreeSet<StreamId>) {
+        self.inner().left = left;
     }
 
     /// Every lease of the journal was adopted: runners are let in from now on. One that came earlier

@@ -12,7 +12,7 @@ use ports::{Journal, JournalError};
 
 use crate::absence::Presence;
 use crate::blobs::{Blobs, create_folder};
-use crate::engine::{Engine, Fault, Session};
+use crate::engine::{Engine, Fault, Patience, Session};
 use crate::error::StoreError;
 use crate::home;
 use crate::logs::Logs;
@@ -384,6 +384,14 @@ impl Store {
         read: impl FnMut(&mut dyn Session) -> Result<T, Fault>,
     ) -> Result<T, StoreError> {
         self.reader.look(read)
+    }
+
+    /// Comes back once the database answers, where one is away ([`crate::is_away`]).
+    ///
+    /// # Errors
+    /// When it does not for longer than a database is started again or replaced.
+    pub fn wait_for_it(&self) -> Result<(), StoreError> {
+        self.engine.again(None, Patience::Long).map(drop)
     }
 
     /// A refusal of a request that appends nothing.

@@ -91,11 +91,6 @@ impl Handle {
         self.driven().insert(driven._owner.stream(), driven);
     }
 
-    /// It is not.
-    pub(super) fn lets_go(&self, stream: StreamId) {
-        self.driven().remove(&stream);
-    }
-
     pub(super) fn data(&self) -> &DataFolder {
         &self.0.data
     }

@@ -64,6 +64,7 @@ mod job_user;
 mod json;
 mod kept;
 mod kill;
+mod left_alone;
 mod logs;
 mod lost;
 #[cfg(feature = "smtp")]

@@ -98,12 +98,13 @@ impl Fleet {
             .collect();
         let (there, missing): (Vec<_>, Vec<_>) =
             own.into_iter().partition(|lease| holds.contains(lease));
+        let left = holds.iter().filter(|lease| inner.leaves_alone(lease));
         let standing = |lease: &HeldLease| Standing {
             lease: lease.clone(),
-            heard: inner.leases[lease].heard,
+            heard: inner.leases.get(lease).map_or(0, |held| held.heard),
             logs: self.log_lengths(lease),
         };
-        let leases = there.iter().map(standing).collect();
+        let leases = there.iter().chain(left).map(standing).collect();
         let away_seconds = self.away.as_secs();
         inner.say(name, &ToRunner::Welcome { name: name.to_owned(), away_seconds, leases });
         for lease in there {
@@ -189,11 +190,14 @@ impl Session<'_> {
         self.link.order(write_frame(message, b""));
     }
 
-    /// Whether the runner has the lease. One that is over is answered so.
+    /// Whether the runner has the lease. One that is over is answered so; one of a run that is left alone is not.
     fn has(&self, lease: &HeldLease) -> bool {
         let inner = self.fleet.inner();
         if inner.leases.get(lease).is_some_and(|held| held.runner == self.name) {
             return true;
+        }
+        if inner.leaves_alone(lease) {
+            return false;
         }
         drop(inner);
         self.say(&ToRunner::Order { lease: lease.clone(), order: Order::Over });
